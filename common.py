@@ -54,7 +54,9 @@ def run(main):
     except BrokenPipeError:
         # Whoever read our stdout is gone (`| head`); without this, Python complains at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(128 + 13)  # SIGPIPE's number, as a shell shows it
+    except OSError as error:  # stdout goes to a full disk, say
+        sys.exit(f"{os.path.basename(sys.argv[0])}: {error}")
 
 
 @contextlib.contextmanager
@@ -94,10 +96,6 @@ except ImportError as error:
     sys.exit(f"{error}; install what is needed: pip install -r requirements.txt")
 
 
-class Manual(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """--help with each option's default, and the description's line breaks kept."""
-
-
 def whole_number(low, high):
     """Returns an argparse type: a whole number from low to high."""
 
@@ -113,6 +111,13 @@ def whole_number(low, high):
     return parse
 
 
+def parser(manual):
+    """Returns an argument parser whose --help starts with the manual, line by line as it is."""
+    return argparse.ArgumentParser(
+        description=manual, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
 def add_training_options(parser, steps, log_dir):
     """Adds the options that both training scripts have."""
     parser.add_argument(
@@ -120,21 +125,21 @@ def add_training_options(parser, steps, log_dir):
         type=whole_number(0, 10**9),
         default=steps,
         metavar="N",
-        help="number of the last step; steps 0 to N run",
+        help="number of the last step: steps 0 to N run (default: %(default)s)",
     )
     parser.add_argument(
         "--seed",
         type=whole_number(0, 2**31 - 1),
         default=1,
         metavar="N",
-        help="fixes everything random: the same seed gives the same run",
+        help="fixes everything random: the same seed, the same run (default: %(default)s)",
     )
     parser.add_argument(
         "--log-dir",
         type=pathlib.Path,
         default=log_dir,
         metavar="DIR",
-        help="where TensorBoard's files go, each run in a folder of its own",
+        help="where TensorBoard's files go, each run in a folder of its own (default: %(default)s)",
     )
 
 
@@ -145,14 +150,15 @@ def add_data_options(parser):
         type=pathlib.Path,
         default="/tmp/data",
         metavar="DIR",
-        help="MNIST's four files, gzipped or not; missing ones are downloaded to it",
+        help="MNIST's four files, gzipped or not; missing ones are downloaded to it "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--dataset",
         choices=["auto", "mnist", "rendered"],
         default="auto",
         help="mnist: MNIST or an error; rendered: digits drawn with matplotlib's fonts, which "
-        "needs no network; auto: MNIST, and where it cannot be had, rendered",
+        "needs no network; auto (the default): MNIST, and where it cannot be had, rendered",
     )
 
 
@@ -394,6 +400,7 @@ def download(names, data_dir):
         ConnectionError: no mirror has a file; the message gives each mirror's reason.
         Failure: the file cannot be written.
     """
+    check_writable(data_dir / names[0], "--data-dir")
     for name in names:
         say(f"downloading {name}.gz to {data_dir}")
         reasons = []
@@ -668,17 +675,22 @@ def rewind(folder, step):
     """
     for path in sorted(folder.glob("events.out.tfevents.*")):
         kept = []
-        with contextlib.suppress(tf.errors.DataLossError):  # a killed run's last, half record
+        try:
             for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
                 event = tf.compat.v1.Event.FromString(record)
-                tags = [value.tag.split("/")[0] for value in event.summary.value]
-                if event.step <= step and not set(tags) & set(RESULT_TAGS):
+                tags = {value.tag.split("/")[0] for value in event.summary.value}
+                if event.step <= step and not tags & set(RESULT_TAGS):
                     kept.append(record)
-        temporary = path.with_name(f".part-{path.name}")
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for record in kept:
-                writer.write(record)
-        os.replace(temporary, path)
+        except tf.errors.DataLossError:
+            pass  # the half record that a killed run ends with
+        except tf.errors.OpError as error:
+            raise Failure(f"cannot read {path}: {error.message}") from None
+        with tempfile.TemporaryDirectory() as temporary:
+            copy = pathlib.Path(temporary, path.name)
+            with tf.io.TFRecordWriter(str(copy)) as writer:
+                for record in kept:
+                    writer.write(record)
+            write_whole(path, copy.read_bytes(), "choose another --log-dir")
 
 
 class LiveLine:
@@ -751,7 +763,8 @@ class Speed:
 def noted_signals():
     """Notes Ctrl-C, SIGTERM and a lost terminal in the list it yields, instead of dying of them."""
     noted = []
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = [signal.signal(number, lambda number, _: noted.append(number)) for number in signals]
     try:
         yield noted

@@ -11,7 +11,6 @@ Example:
     tensorboard --logdir /tmp/cnn
 """
 
-import argparse
 import pathlib
 import sys
 from typing import NamedTuple
@@ -123,7 +122,7 @@ class DoubleConv(tf.Module):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=common.Manual)
+    parser = common.parser(__doc__)
     common.add_training_options(parser, steps=20000, log_dir="/tmp/cnn")
     common.add_data_options(parser)
     parser.add_argument(
@@ -131,7 +130,8 @@ def main():
         type=pathlib.Path,
         default=".",
         metavar="DIR",
-        help="where the checkpoints train_data-<step> go; the newest five are kept",
+        help="where the checkpoints train_data-<step> go; the newest five are kept "
+        "(default: the current folder)",
     )
     goes_on = parser.add_mutually_exclusive_group()
     goes_on.add_argument(

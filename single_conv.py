@@ -9,7 +9,6 @@ Example:
     tensorboard --logdir /tmp/cnn_single
 """
 
-import argparse
 import pathlib
 from typing import NamedTuple
 
@@ -110,7 +109,7 @@ def visualize(network, digits, title):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=common.Manual)
+    parser = common.parser(__doc__)
     common.add_training_options(parser, steps=1000, log_dir="/tmp/cnn_single")
     common.add_data_options(parser)
     parser.add_argument(

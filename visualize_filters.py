@@ -37,10 +37,10 @@ def restore(network, path):
     Raises:
         Failure: there is none, it is damaged, or it belongs to another network.
     """
-    if not path.with_name(f"{path.name}.index").exists() and not path.exists():
-        others = [f"train_data-{step}" for step in common.list_checkpoints(path.parent)]
+    if not path.with_name(f"{path.name}.index").exists() and not path.is_file():
+        others = common.list_checkpoints(path if path.is_dir() else path.parent).values()
         there = f"there are {', '.join(others)}" if others else "train one with double_conv.py"
-        raise common.Failure(f"{path}: no such checkpoint; in {path.parent}: {there}")
+        raise common.Failure(f"{path}: no such checkpoint; {there}")
     try:
         reader = tf.train.load_checkpoint(str(path))
         shapes = reader.get_variable_to_shape_map()
@@ -113,14 +113,14 @@ def checkpoint_path(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=common.Manual)
+    parser = common.parser(__doc__)
     parser.add_argument(
         "checkpoint",
         nargs="?",
         type=checkpoint_path,
         default="train_data-20000",
         metavar="CHECKPOINT",
-        help="the checkpoint, as double_conv.py names it",
+        help="the checkpoint, as double_conv.py names it (default: %(default)s)",
     )
     common.add_data_options(parser)
     parser.add_argument(
@@ -128,7 +128,7 @@ def main():
         type=common.whole_number(0, 31),
         default=0,
         metavar="K",
-        help="which of each second-layer filter's 32 sub-filters to show, 0 to 31",
+        help="which of each second-layer filter's 32 sub-filters to show, 0 to 31 (default: 0)",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
@@ -136,7 +136,7 @@ def main():
         type=common.whole_number(1, 100),
         default=10,
         metavar="N",
-        help="show the first N test digits, 1 to 100",
+        help="show the first N test digits, 1 to 100 (default: 10)",
     )
     which.add_argument(
         "--digits",
