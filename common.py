@@ -295,15 +295,16 @@ def load_digits(dataset, data_dir):
         try:
             download(missing, data_dir)
         except ConnectionError as error:
-            how_to = f"put {', '.join(f'{name}.gz' for name in missing)} into {data_dir}"
+            how_to = f"put MNIST's four files ({missing[0]}.gz, ...) into {data_dir}"
             if dataset == "mnist":
-                raise Failure(f"MNIST cannot be downloaded ({error}); {how_to}") from None
+                reasons = "; ".join(error.args)
+                raise Failure(f"MNIST cannot be downloaded ({reasons}); {how_to}") from None
             say("=" * 78)
-            say("  NOT MNIST: this run works on digits drawn with matplotlib's fonts, and its")
-            say("  numbers are not the post's.")
-            say(f"  Why: {data_dir} does not hold MNIST, and it cannot be downloaded:")
-            say(f"    {error}")
-            say(f"  To get MNIST: run this with a network, or {how_to}")
+            say("NOT MNIST: this run works on digits drawn with matplotlib's fonts, so its numbers")
+            say(f"are not the post's. {data_dir} does not hold MNIST, and no mirror gives it:")
+            for reason in error.args:
+                say(f"  {reason}")
+            say(f"To get MNIST, run this again with a network, or {how_to}.")
             say("=" * 78)
             return rendered_digits()
         files = read_idx_files(data_dir)
@@ -397,7 +398,7 @@ def download(names, data_dir):
     """Downloads the named files to data_dir, each put in place whole, once it has proved right.
 
     Raises:
-        ConnectionError: no mirror has a file; the message gives each mirror's reason.
+        ConnectionError: no mirror has a file; its args are each mirror's reason.
         Failure: the file cannot be written.
     """
     check_writable(data_dir / names[0], "--data-dir")
@@ -409,9 +410,9 @@ def download(names, data_dir):
                 data = fetch(f"{mirror}{name}.gz", name)
                 break
             except (OSError, http.client.HTTPException, ValueError) as error:
-                reasons.append(f"{mirror}: {getattr(error, 'reason', None) or error}")
+                reasons.append(f"{mirror}: {str(error).strip('<>')}")
         else:
-            raise ConnectionError("; ".join(reasons))
+            raise ConnectionError(*reasons)
         write_whole(data_dir / f"{name}.gz", data, "choose another --data-dir")
 
 
@@ -798,6 +799,8 @@ def tensorboard_command(log_dir):
 CHECKPOINT_NAME = "train_data"
 KEPT = 5  # as tf.train.Saver keeps them
 SETTINGS_KEY = "settings/.ATTRIBUTES/VARIABLE_VALUE"
+# What TensorFlow's checkpoint reader raises, depending on where a file is damaged.
+UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
 
 def list_checkpoints(folder):
@@ -821,7 +824,7 @@ def read_settings(path):
     """Returns the settings in a checkpoint of ours, None in one of another program.
 
     Raises:
-        tf.errors.OpError, ValueError: it cannot be read.
+        one of UNREADABLE: it cannot be read.
     """
     reader = tf.train.load_checkpoint(path)
     if not reader.has_tensor(SETTINGS_KEY):
@@ -842,7 +845,7 @@ class Checkpoints:
         check_writable(folder / CHECKPOINT_NAME, "--checkpoint-dir")
         self.found = list_checkpoints(folder)
         for path in self.found.values():
-            with contextlib.suppress(tf.errors.OpError, ValueError):
+            with contextlib.suppress(*UNREADABLE):
                 if read_settings(path) is None:
                     message = f"{path} is not a checkpoint of this script; choose another"
                     raise Failure(f"{message} --checkpoint-dir")
@@ -861,7 +864,7 @@ class Checkpoints:
         for path in self.found.values():
             try:
                 read_settings(path)
-            except (tf.errors.OpError, ValueError):
+            except UNREADABLE:
                 raise Failure(f"{path} cannot be read; move or delete it yourself") from None
         if self.found:
             say(f"deleting the checkpoints of an earlier run in {self.folder}")
@@ -897,7 +900,7 @@ class Checkpoints:
                     reader.get_tensor(name)  # checks its checksum
                 trained_with = read_settings(path)
                 break
-            except (tf.errors.OpError, ValueError):
+            except UNREADABLE:
                 say(f"{path} is damaged or cut off: left out")
         else:
             return None

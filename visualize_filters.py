@@ -56,7 +56,7 @@ def restore(network, path):
                     f"{path}: belongs to another network: its {name} is missing or different"
                 )
             variable.assign(reader.get_tensor(key))
-    except (tf.errors.OpError, ValueError, RuntimeError):
+    except common.UNREADABLE:
         raise common.Failure(f"{path}: damaged, or not a checkpoint; choose another one") from None
 
 

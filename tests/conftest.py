@@ -59,7 +59,7 @@ def reference_dir():
     return pathlib.Path(os.environ["REFERENCE_DIR"]).resolve()
 
 
-def run(*words, code=0, folder=None, before=""):
+def run(*words, code=0, folder=None, before="", **variables):
     """Runs a script as a user would, and returns what it printed: (stdout, stderr).
 
     Args:
@@ -67,14 +67,17 @@ def run(*words, code=0, folder=None, before=""):
         code: the exit code that it must have.
         folder: the current folder, if it is not the project's.
         before: Python statements to run in the script's process first (for small steps, say).
+        variables: environment variables to set.
     """
     script, *rest = (str(word) for word in words)
     command = [sys.executable, ROOT / script, *rest]
     if before:
         start = f"import sys, common; sys.argv[0] = {script!r}; import {script[:-3]} as script; "
         command = [sys.executable, "-c", f"{start}{before}; common.run(script.main)", *rest]
-    environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
-    environment["PYTHONPATH"] = str(ROOT)
+    # No window opens, and TensorFlow is quiet as for a user: common, imported here, sets the second.
+    ours = ("DISPLAY", "TF_CPP_MIN_LOG_LEVEL")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
+    environment |= {"PYTHONPATH": str(ROOT), **variables}
     result = subprocess.run(
         command, cwd=folder or ROOT, env=environment, capture_output=True, text=True, timeout=900
     )

@@ -108,9 +108,8 @@ def test_help_is_a_short_manual(script):
     assert max(map(len, out.splitlines())) <= 100
 
 
-def test_tensorflows_words_are_for_those_who_ask(monkeypatch):
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    assert "oneDNN" in run("single_conv.py", "--help")[1]
+def test_tensorflows_words_are_for_those_who_ask():
+    assert "oneDNN" in run("single_conv.py", "--help", TF_CPP_MIN_LOG_LEVEL="0")[1]
 
 
 def test_real_mnist_gives_the_posts_accuracy_and_curve(mnist_dir, tmp_path):

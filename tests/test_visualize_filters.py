@@ -17,10 +17,11 @@ def checkpoints(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
     network = DoubleConv(seed=5)
     tf.train.Checkpoint(network=network).write(str(folder / "train_data-7"))
+    values = {old: getattr(network, name).numpy() for name, old in NAMES_OF_2016.items()}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = {
-            old: tf.compat.v1.get_variable(f"v{i}", initializer=getattr(network, name).numpy())
-            for i, (name, old) in enumerate(NAMES_OF_2016.items())
+            old: tf.compat.v1.get_variable(f"v{i}", initializer=value)
+            for i, (old, value) in enumerate(values.items())
         }
         slot = tf.compat.v1.get_variable("slot", initializer=np.zeros([5, 5, 1, 32], np.float32))
         variables["optimizer/convolution1/Variable/Adam"] = slot
@@ -52,9 +53,7 @@ def test_checkpoint_of_2016_gives_the_same_network(checkpoints, name):
         np.testing.assert_array_equal(variable, other)
 
 
-def test_the_posts_own_checkpoint_gets_the_same_digits_right(
-    reference_dir, mnist_dir, tmp_path, monkeypatch
-):
+def test_the_posts_own_checkpoint_gets_the_same_digits_right(reference_dir, mnist_dir, tmp_path):
     words = [reference_dir / "train_data-20000", "--data-dir", mnist_dir, "--figure-dir", tmp_path]
     assert run("visualize_filters.py", *words)[0] == "test accuracy 0.9925\n"
 
