@@ -755,8 +755,8 @@ class Speed:
         first, start = self.marks[1]
         seconds = time.perf_counter() - start
         return (
-            f"{steps} steps; from step {first} on: {last - first} steps in {seconds:.1f} s, "
-            f"{(last - first) / seconds:.1f} steps/s, all reports included"
+            f"{steps} steps; {(last - first) / seconds:.1f} steps/s from step {first} on "
+            f"({last - first} in {seconds:.1f} s, reports included)"
         )
 
 
@@ -891,7 +891,8 @@ class Checkpoints:
             The step that the checkpoint was saved after, or None if there is nothing to resume.
 
         Raises:
-            Failure: it was trained with other settings, or beyond the last step.
+            Failure: it was trained with other settings, or beyond the last step, or all are
+                damaged.
         """
         for step, path in self.found.items():
             try:
@@ -903,6 +904,8 @@ class Checkpoints:
             except UNREADABLE:
                 say(f"{path} is damaged or cut off: left out")
         else:
+            if self.found:
+                raise Failure(f"no checkpoint in {self.folder} is usable; --overwrite starts anew")
             return None
         for name, value in settings.items():
             if trained_with.get(name) != value:
@@ -1037,6 +1040,13 @@ def show_or_write(window, figures):
         say(f"figure: {path}")
 
 
+def draw_offscreen():
+    """Keeps matplotlib from opening windows."""
+    import matplotlib.pyplot as plt
+
+    plt.switch_backend("agg")
+
+
 def opens_window(figure_path):
     """Returns whether figures go to a window: no file is asked for, and there is a display."""
     import matplotlib.pyplot as plt
@@ -1049,7 +1059,7 @@ def opens_window(figure_path):
         plt.close()
         if canvas.required_interactive_framework:
             return True
-    plt.switch_backend("agg")
+    draw_offscreen()
     return False
 
 

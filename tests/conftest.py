@@ -74,7 +74,7 @@ def run(*words, code=0, folder=None, before="", **variables):
     if before:
         start = f"import sys, common; sys.argv[0] = {script!r}; import {script[:-3]} as script; "
         command = [sys.executable, "-c", f"{start}{before}; common.run(script.main)", *rest]
-    # No window opens, and TensorFlow is quiet as for a user: common, imported here, sets the second.
+    # No window opens, and TensorFlow is as quiet as it is for a user.
     ours = ("DISPLAY", "TF_CPP_MIN_LOG_LEVEL")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
     environment |= {"PYTHONPATH": str(ROOT), **variables}

@@ -55,7 +55,7 @@ def assert_same_run(folder, other, step):
     for one in (folder, other):
         values = read_events(only_run(one / "logs"))
         scalars = [
-            (tag, at, value.tobytes())
+            (tag, at, value.tolist())
             for tag, at, value in values
             if tag in ("cross entropy", "accuracy", "test accuracy", "h_conv1", "W_conv1")
         ]
