@@ -20,6 +20,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import signal
@@ -40,6 +41,12 @@ class Failure(Exception):
 def say(text):
     """Prints a line on stderr; stdout is kept for the lines that the post's programs print."""
     print(text, file=sys.stderr, flush=True)
+
+
+def reason(error):
+    """Returns what the operating system said, out of an OSError or one of TensorFlow's errors."""
+    words = getattr(error, "strerror", None) or error.message.splitlines()[0]
+    return re.sub(r" \[Op:\w+\]", "", words).rsplit("; ", 1)[-1]
 
 
 def run(main):
@@ -297,13 +304,13 @@ def load_digits(dataset, data_dir):
         except ConnectionError as error:
             how_to = f"put MNIST's four files ({missing[0]}.gz, ...) into {data_dir}"
             if dataset == "mnist":
-                reasons = "; ".join(error.args)
-                raise Failure(f"MNIST cannot be downloaded ({reasons}); {how_to}") from None
+                answers = "; ".join(error.args)
+                raise Failure(f"MNIST cannot be downloaded ({answers}); {how_to}") from None
             say("=" * 78)
             say("NOT MNIST: this run works on digits drawn with matplotlib's fonts, so its numbers")
             say(f"are not the post's. {data_dir} does not hold MNIST, and no mirror gives it:")
-            for reason in error.args:
-                say(f"  {reason}")
+            for answer in error.args:
+                say(f"  {answer}")
             say(f"To get MNIST, run this again with a network, or {how_to}.")
             say("=" * 78)
             return rendered_digits()
@@ -398,21 +405,21 @@ def download(names, data_dir):
     """Downloads the named files to data_dir, each put in place whole, once it has proved right.
 
     Raises:
-        ConnectionError: no mirror has a file; its args are each mirror's reason.
+        ConnectionError: no mirror has a file; its args are each mirror's answer.
         Failure: the file cannot be written.
     """
     check_writable(data_dir / names[0], "--data-dir")
     for name in names:
         say(f"downloading {name}.gz to {data_dir}")
-        reasons = []
+        answers = []
         for mirror in MIRRORS:
             try:
                 data = fetch(f"{mirror}{name}.gz", name)
                 break
             except (OSError, http.client.HTTPException, ValueError) as error:
-                reasons.append(f"{mirror}: {str(error).strip('<>')}")
+                answers.append(f"{mirror}: {str(error).strip('<>')}")
         else:
-            raise ConnectionError(*reasons)
+            raise ConnectionError(*answers)
         write_whole(data_dir / f"{name}.gz", data, "choose another --data-dir")
 
 
@@ -626,9 +633,8 @@ class Curves:
                     yield
                 self.writer.flush()
         except (tf.errors.OpError, OSError) as error:
-            reason = getattr(error, "strerror", None) or error.message.splitlines()[0]
-            message = f"cannot write curves to {self.folder}: {reason}; choose another --log-dir"
-            raise Failure(message) from None
+            message = f"cannot write curves to {self.folder}: {reason(error)}"
+            raise Failure(f"{message}; choose another --log-dir") from None
 
     def start(self, settings, network):
         """Writes the run's settings as text, and the network's training step as a graph."""
@@ -685,7 +691,7 @@ def rewind(folder, step):
         except tf.errors.DataLossError:
             pass  # the half record that a killed run ends with
         except tf.errors.OpError as error:
-            raise Failure(f"cannot read {path}: {error.message}") from None
+            raise Failure(f"cannot read {path}: {reason(error)}") from None
         with tempfile.TemporaryDirectory() as temporary:
             copy = pathlib.Path(temporary, path.name)
             with tf.io.TFRecordWriter(str(copy)) as writer:
@@ -935,10 +941,9 @@ class Checkpoints:
             for path in self.folder.glob(f"{name}.*"):
                 path.unlink()
             shutil.rmtree(self.folder / f"{name}_temp", ignore_errors=True)
-            reason = getattr(error, "strerror", None) or error.message.splitlines()[0]
             raise Failure(
-                f"cannot save {self.folder / name}: {reason}; the older checkpoints are good: "
-                "make room, and go on with --resume"
+                f"cannot save {self.folder / name}: {reason(error)}; "
+                "make room and go on with --resume, the older checkpoints are good"
             ) from None
 
 
