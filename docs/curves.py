@@ -10,19 +10,25 @@ Example:
 import argparse
 import csv
 import pathlib
+import sys
 
 import matplotlib.pyplot as plt
-import numpy as np
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tensorboard.backend.event_processing.event_accumulator import (  # noqa: E402
+    EventAccumulator,
+)
+
+from common import np, tf  # noqa: E402
 
 
 def read_run(folder, tag):
     """Returns the steps and values of a scalar in a run's folder."""
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     points = events.Tensors(tag)
-    values = [point.tensor_proto.float_val[0] for point in points]
+    values = [tf.make_ndarray(point.tensor_proto) for point in points]
     return np.array([point.step for point in points]), np.array(values)
 
 

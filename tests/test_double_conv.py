@@ -133,6 +133,8 @@ def test_twenty_kills_change_nothing(small_data, tmp_path):
     while kills < 20:
         process = start_training(killed, small_data, "--steps", steps, "--resume")
         first = process.stdout.readline()
+        while not common.list_checkpoints(killed):  # killed earlier, there is nothing to resume
+            time.sleep(0.01)
         time.sleep(clock.uniform(0, 0.8))
         process.kill()
         rest, err = process.communicate()

@@ -4,6 +4,7 @@ import csv
 import pathlib
 
 import pytest
+from conftest import read_events
 
 import common
 from common import np, tf
@@ -177,8 +178,6 @@ SCOPES = {
 
 @pytest.mark.parametrize("make", [SingleConv, DoubleConv])
 def test_graph_has_the_posts_scopes_and_nothing_beside_them(make, tmp_path):
-    from conftest import read_events
-
     common.Curves(tmp_path).start({"seed": 1}, make())
     values = {tag: value for tag, _, value in read_events(tmp_path)}
     graph = tf.compat.v1.GraphDef.FromString(values["graph"])

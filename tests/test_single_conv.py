@@ -1,7 +1,15 @@
 """single_conv.py from the command line."""
 
+import contextlib
 import csv
+import fcntl
+import os
+import pty
 import re
+import struct
+import subprocess
+import sys
+import termios
 
 import pytest
 from conftest import ROOT, only_run, read_events, run
@@ -59,6 +67,23 @@ def test_same_seed_gives_the_same_lines_in_a_run_of_its_own(short_run, small_dat
     assert len(list((folder / "logs").iterdir())) == 2
     for other in (folder / "logs").iterdir():
         assert len(list(other.iterdir())) == 1
+
+
+def test_live_line_is_for_terminals_and_leaves_stdout_alone(short_run, small_data, tmp_path):
+    """With stderr on a terminal of 80 columns a line shows the progress; stdout stays the same."""
+    terminal, stderr = pty.openpty()
+    fcntl.ioctl(stderr, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    words = ["--data-dir", small_data, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
+    command = [sys.executable, ROOT / "single_conv.py", "--steps", "30", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    os.close(stderr)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux tells that the other end is closed
+        while data := os.read(terminal, 1024):
+            shown += data
+    assert process.stdout.read() == short_run[0] and process.wait() == 0
+    assert b"of 30" in shown and b"left" in shown
+    assert "of 30" not in short_run[1]
 
 
 def test_without_a_display_the_figure_goes_to_the_current_folder(small_data, tmp_path):
