@@ -59,9 +59,12 @@ def main():
                 ("the post's program, TensorFlow 0.12.1", read_csv(posts, tag.replace(" ", "_"))),
                 (f"{name}_conv.py", read_run(run, tag)),
             )
-            for (label, (steps, values)), color in zip(curves, ("tab:orange", "tab:blue")):
-                ax.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
-                ax.plot(steps, running_mean(values), color=color, linewidth=1.6, label=label)
+            # The post's line is the wider one: where the two agree it shows on both sides of ours.
+            for (label, (steps, values)), color, width in zip(
+                curves, ("tab:orange", "tab:blue"), (4.5, 1.5)
+            ):
+                ax.plot(steps, values, color=color, alpha=0.25, linewidth=width / 2)
+                ax.plot(steps, running_mean(values), color=color, linewidth=width, label=label)
             ax.set_title(f"{name}_conv.py: {tag} of a report's batch", fontsize=10)
             ax.set_xlabel("step")
             ax.grid(alpha=0.3)
