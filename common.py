@@ -835,7 +835,8 @@ def read_settings(path):
     reader = tf.train.load_checkpoint(path)
     if not reader.has_tensor(SETTINGS_KEY):
         return None
-    return json.loads(reader.get_tensor(SETTINGS_KEY))
+    settings = json.loads(reader.get_tensor(SETTINGS_KEY))
+    return settings if isinstance(settings, dict) and "run" in settings else None
 
 
 class Checkpoints:
@@ -882,7 +883,9 @@ class Checkpoints:
         """Makes `settings` and the network's variables what is saved."""
         self.settings = settings
         self.checkpoint = tf.train.Checkpoint(
-            network=network, settings=tf.Variable(json.dumps(settings))
+            network=network,
+            step=tf.Variable(0, dtype=tf.int64),
+            settings=tf.Variable(json.dumps(settings)),
         )
 
     def resume(self, network, settings, last):
@@ -922,7 +925,13 @@ class Checkpoints:
         if step > last:
             raise Failure(f"{path} is already past --steps {last}; give --steps {step} or more")
         self.watch(network, trained_with)
-        self.checkpoint.read(path).assert_consumed()
+        try:
+            self.checkpoint.read(path).assert_consumed()
+        except (AssertionError, *UNREADABLE):
+            raise Failure(f"{path} belongs to another network; --overwrite starts anew") from None
+        if self.checkpoint.step != step:
+            saved = f"{CHECKPOINT_NAME}-{int(self.checkpoint.step)}"
+            raise Failure(f"{path} was saved as {saved}; give it its name back")
         say(f"going on from {path}")
         return step
 
@@ -933,6 +942,7 @@ class Checkpoints:
             Failure: it cannot be saved, the disk being full, say; the older ones stay good.
         """
         name = f"{CHECKPOINT_NAME}-{step}"
+        self.checkpoint.step.assign(step)
         try:
             self.newest = self.checkpoint.write(str(self.folder / name))
             for path in list(list_checkpoints(self.folder).values())[KEPT:]:

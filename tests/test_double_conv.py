@@ -47,7 +47,7 @@ def variables_of(path):
 def assert_same_run(folder, other, step):
     """Asserts that two runs ended bit for bit the same: variables, and TensorBoard's curves."""
     variables, others = (variables_of(one / f"train_data-{step}") for one in (folder, other))
-    assert len(variables) == 8 + 16 + 2  # weights and biases, Adam's m and v, its two powers
+    assert len(variables) == 8 + 16 + 2 + 1  # weights and biases, Adam's m, v and powers, the step
     assert variables.keys() == others.keys()
     for name in variables:
         np.testing.assert_array_equal(variables[name], others[name])
@@ -157,6 +157,22 @@ def test_damaged_checkpoint_is_left_out(undisturbed, small_data, tmp_path):
     assert "train_data-60 is damaged" in err and "going on from" in err
     assert out.splitlines()[0].startswith("step 60")
     assert_same_run(tmp_path / "copy", undisturbed[0], 60)
+
+
+def test_renamed_checkpoint_is_not_taken_for_a_later_one(undisturbed, small_data, tmp_path):
+    for path in undisturbed[0].glob("train_data-60.*"):
+        shutil.copy(path, tmp_path / path.name.replace("60", "600"))
+    _, err = train(tmp_path, small_data, "--steps", 700, "--resume", code=1)
+    assert "train_data-600 was saved as train_data-60" in err.splitlines()[-1]
+
+
+def test_resume_stops_where_every_checkpoint_is_damaged(undisturbed, small_data, tmp_path):
+    for path in undisturbed[0].glob("train_data-60.*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])
+    before = sorted(tmp_path.iterdir())
+    _, err = train(tmp_path, small_data, "--steps", 60, "--resume", code=1)
+    assert "no checkpoint" in err.splitlines()[-1]
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_nothing_to_resume(small_data, tmp_path):
