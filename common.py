@@ -1043,7 +1043,7 @@ def png_file(text):
     return path
 
 
-def show_or_write(window, figures):
+def show_or_write(window, figures, dpi=200):
     """Opens a window for each figure of {path: figure}, or writes each as PNG to its path."""
     import matplotlib.pyplot as plt
 
@@ -1051,7 +1051,7 @@ def show_or_write(window, figures):
         plt.show()
         return
     for path, figure in figures.items():
-        write_whole(path, as_png(figure), "choose another path for the figure")
+        write_whole(path, as_png(figure, dpi), "choose another path for the figure")
         say(f"figure: {path}")
 
 

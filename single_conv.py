@@ -156,7 +156,7 @@ def main():
     common.say(speed_line)
     common.say(f"curves: {curves.folder}")
     common.say(f"next: {common.tensorboard_command(args.log_dir)}")
-    common.show_or_write(window, {figure_path: figure})
+    common.show_or_write(window, {figure_path: figure}, dpi=100)
 
 
 if __name__ == "__main__":
