@@ -1,9 +1,10 @@
-"""Two layers of filters, 32 and 64, and dropout: 99.2 % of MNIST's test digits right.
+"""Two layers of filters, 32 and 64, and dropout: 99.2 % of MNIST right.
 
-The network is the post's second one. The first layer looks at the digit with 32 filters, the
-second at the 32 pictures that come out of it with 64; 1,024 features made of that decide between
-the ten digits. The 20,001 steps take minutes ("time to slowly drink a coffee"), so every 100 steps
-the network is saved as train_data-<step>; a run that was stopped goes on with --resume.
+The network is the post's second one. The first layer looks at the digit with
+32 filters, the second at the 32 pictures that come out of it with 64; 1,024
+features made of that decide between the ten digits. The 20,001 steps take
+minutes ("time to slowly drink a coffee"), so every 100 steps the network is
+saved as train_data-<step>; a run that was stopped goes on with --resume.
 
 Example:
     python double_conv.py --checkpoint-dir checkpoints

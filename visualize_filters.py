@@ -1,13 +1,16 @@
-"""What the two-layer network's filters look for: pictures of a checkpoint of double_conv.py.
+"""Pictures of what the two-layer network's filters look for.
 
-Figure 1: the first layer's 32 filters and, under them, digits with what each filter makes of them,
-pooled to 14x14 pixels. Figure 2: the same for the second layer's 64 filters, 7x7 pixels; each of
-those has 32 sub-filters, one for each picture of the first layer, of which one is shown.
+They are drawn from a checkpoint of double_conv.py. Figure 1: the first layer's
+32 filters and, under them, digits with what each filter makes of them, pooled
+to 14x14 pixels. Figure 2: the same for the second layer's 64 filters, 7x7
+pixels; each of those has 32 sub-filters, one for each picture of the first
+layer, of which one is shown.
 
-The checkpoint may also be one that the post's own program wrote, under TensorFlow 0.x or 1.x.
+The checkpoint may also be one that the post's own program wrote, under
+TensorFlow 0.x or 1.x.
 
 Example:
-    python visualize_filters.py train_data-20000 --figure-dir figures --digits 3,5,8
+    python visualize_filters.py train_data-20000 --digits 3,5,8
 """
 
 import argparse

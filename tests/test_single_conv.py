@@ -130,7 +130,7 @@ def test_bad_command_line_is_refused_before_training(small_data, tmp_path, words
 def test_help_is_a_short_manual(script):
     out, err = run(script, "--help")
     assert err == "" and "Example:" in out and "/tmp/data" in out
-    assert max(map(len, out.splitlines())) <= 100
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_tensorflows_words_are_for_those_who_ask():
