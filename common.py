@@ -882,6 +882,9 @@ class Checkpoints:
     def watch(self, network, settings):
         """Makes `settings` and the network's variables what is saved."""
         self.settings = settings
+        for path in self.folder.glob(f"{CHECKPOINT_NAME}-*_temp"):
+            if re.fullmatch(rf"{CHECKPOINT_NAME}-\d+_temp", path.name):
+                shutil.rmtree(path)  # of a run that was killed while it saved
         self.checkpoint = tf.train.Checkpoint(
             network=network,
             step=tf.Variable(0, dtype=tf.int64),

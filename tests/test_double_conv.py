@@ -147,6 +147,8 @@ def test_twenty_kills_change_nothing(small_data, tmp_path):
     # A line printed just before a kill may come again; each is what the whole run printed.
     assert set(lines) == set(out.splitlines())
     assert_same_run(killed, whole, steps)
+    # Nothing is left of the saves that a kill broke off.
+    assert {path.name for path in killed.iterdir()} == {path.name for path in whole.iterdir()}
 
 
 def test_damaged_checkpoint_is_left_out(undisturbed, small_data, tmp_path):
@@ -206,7 +208,7 @@ def test_checkpoints_of_an_earlier_run_are_not_overwritten_by_accident(undisturb
 
 def test_overwrite_deletes_our_checkpoints_only(small_data, tmp_path):
     train(tmp_path, small_data, "--steps", 10)
-    others = ["train_data-notes.txt", "model-5.index", "train_data-x.index"]
+    others = ["train_data-notes.txt", "model-5.index", "train_data-x.index", "train_data-x_temp"]
     for name in others:
         (tmp_path / name).write_text("mine")
     train(tmp_path, small_data, "--steps", 0, "--overwrite")
