@@ -820,10 +820,10 @@ def list_checkpoints(folder):
 
 
 def remove_checkpoint(path):
-    """Deletes a checkpoint, its index first: without it the rest is not taken for a checkpoint."""
-    os.unlink(f"{path}.index")
+    """Deletes a checkpoint, its index last: if a kill breaks this off, a later call ends it."""
     for data in pathlib.Path(path).parent.glob(f"{os.path.basename(path)}.data-*"):
         data.unlink()
+    os.unlink(f"{path}.index")
 
 
 def read_settings(path):
