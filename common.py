@@ -150,12 +150,15 @@ def add_training_options(parser, steps, log_dir):
     )
 
 
+DATA_DIR = "/tmp/data"  # as in the post
+
+
 def add_data_options(parser):
     """Adds the options that say which digits all three scripts work on."""
     parser.add_argument(
         "--data-dir",
         type=pathlib.Path,
-        default="/tmp/data",
+        default=DATA_DIR,
         metavar="DIR",
         help="MNIST's four files, gzipped or not; missing ones are downloaded to it "
         "(default: %(default)s)",
@@ -790,7 +793,7 @@ def data_words(args):
     words = []
     if args.dataset != "auto":
         words += ["--dataset", args.dataset]
-    if args.data_dir != pathlib.Path("/tmp/data"):
+    if args.data_dir != pathlib.Path(DATA_DIR):
         words += ["--data-dir", args.data_dir]
     return words
 
@@ -948,8 +951,6 @@ class Checkpoints:
         self.checkpoint.step.assign(step)
         try:
             self.newest = self.checkpoint.write(str(self.folder / name))
-            for path in list(list_checkpoints(self.folder).values())[KEPT:]:
-                remove_checkpoint(path)
         except (tf.errors.OpError, OSError) as error:
             for path in self.folder.glob(f"{name}.*"):
                 path.unlink()
@@ -958,6 +959,8 @@ class Checkpoints:
                 f"cannot save {self.folder / name}: {reason(error)}; "
                 "make room and go on with --resume, the older checkpoints are good"
             ) from None
+        for path in list(list_checkpoints(self.folder).values())[KEPT:]:
+            remove_checkpoint(path)
 
 
 # --------------------------------------------------------------------------------------- figures
