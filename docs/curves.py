@@ -1,42 +1,29 @@
-"""Draws docs/curves.png: our learning curves beside those of the post's programs.
+"""Draws docs/curves.png: our learning curves against the post's.
 
-The post's are in tests/*_curve_tf0.12.1.csv, as its unchanged programs wrote them under TensorFlow
-0.12.1. Ours are read from two runs' folders under --log-dir.
+The post's, recorded from its unchanged programs, are in the runs named the-post-tensorflow-0.12.1,
+beside ours in the log folders.
 
 Example:
     python docs/curves.py /tmp/cnn_single/RUN /tmp/cnn/RUN
 """
 
 import argparse
-import csv
 import pathlib
-import sys
 
 import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tensorboard.backend.event_processing.event_accumulator import (  # noqa: E402
-    EventAccumulator,
-)
-
-from common import np, tf  # noqa: E402
+THE_POST = "the-post-tensorflow-0.12.1"
 
 
 def read_run(folder, tag):
     """Returns the steps and values of a scalar in a run's folder."""
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     points = events.Tensors(tag)
-    values = [tf.make_ndarray(point.tensor_proto) for point in points]
+    values = [float(tf.make_ndarray(point.tensor_proto)) for point in points]
     return np.array([point.step for point in points]), np.array(values)
-
-
-def read_csv(path, column):
-    """Returns the steps and values of one of the post's curves."""
-    with open(path) as file:
-        rows = list(csv.DictReader(file))
-    return np.array([int(r["step"]) for r in rows]), np.array([float(r[column]) for r in rows])
 
 
 def running_mean(values, count=9):
@@ -47,25 +34,22 @@ def running_mean(values, count=9):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("single_run", type=pathlib.Path)
-    parser.add_argument("double_run", type=pathlib.Path)
+    parser.add_argument("runs", nargs=2, type=pathlib.Path, metavar="RUN")
+    parser.add_argument("--figure", default=pathlib.Path(__file__).with_name("curves.png"))
     args = parser.parse_args()
     figure, axes = plt.subplots(2, 2, figsize=(11, 6.5), layout="constrained")
-    for row, (name, run) in enumerate((("single", args.single_run), ("double", args.double_run))):
-        posts = ROOT / "tests" / f"{name}_curve_tf0.12.1.csv"
+    for row, (script, run) in enumerate(zip(("single_conv.py", "double_conv.py"), args.runs)):
         for column, tag in enumerate(("cross entropy", "accuracy")):
             ax = axes[row, column]
-            curves = (
-                ("the post's program, TensorFlow 0.12.1", read_csv(posts, tag.replace(" ", "_"))),
-                (f"{name}_conv.py", read_run(run, tag)),
-            )
-            # The post's line is the wider one: where the two agree it shows on both sides of ours.
-            for (label, (steps, values)), color, width in zip(
-                curves, ("tab:orange", "tab:blue"), (4.5, 1.5)
+            # The post's line is drawn wider, so that it stays visible where the two agree.
+            for label, folder, color, width in (
+                ("the post's program, TensorFlow 0.12.1", run.parent / THE_POST, "tab:orange", 4.5),
+                (script, run, "tab:blue", 1.5),
             ):
+                steps, values = read_run(folder, tag)
                 ax.plot(steps, values, color=color, alpha=0.25, linewidth=width / 2)
                 ax.plot(steps, running_mean(values), color=color, linewidth=width, label=label)
-            ax.set_title(f"{name}_conv.py: {tag} of a report's batch", fontsize=10)
+            ax.set_title(f"{script}: training {tag} (batch of each report)", fontsize=10)
             ax.set_xlabel("step")
             ax.grid(alpha=0.3)
             if tag == "cross entropy":
@@ -73,9 +57,8 @@ def main():
             else:
                 ax.set_ylim(0.8, 1.005)
             ax.legend(fontsize=9)
-    path = ROOT / "docs" / "curves.png"
-    figure.savefig(path, dpi=110)
-    print(path)
+    figure.savefig(args.figure, dpi=110)
+    print(args.figure)
 
 
 if __name__ == "__main__":

@@ -1,58 +1,102 @@
-"""The figures: every cell in its place, scaled by itself, sharp."""
+"""Figures: every cell in its place, and a file if no window can be opened."""
 
+import os
+import shutil
+import subprocess
+import sys
+
+from support import figures
+
+import matplotlib
+import numpy as np
 import pytest
-
-import common
-from common import np, tf
-from visualize_filters import choose
-
-
-def test_ink_scales_each_picture_by_itself():
-    np.testing.assert_array_equal(common.ink(np.array([[-2.0, 0], [1, 2]])), [[0, 0.5], [0.75, 1]])
-    np.testing.assert_array_equal(common.ink(np.full([2, 2], 7.0)), 0)
+from processes import ROOT, run_python
 
 
 def test_contact_sheet_puts_each_cell_in_its_place():
-    black, half = np.ones([5, 5]), np.full([14, 14], 0.5)
-    sheet = common.contact_sheet([[None, black], [half, None]], cell=28)
-    assert sheet.shape == (64, 64, 3) and sheet.dtype == np.uint8
-    assert np.all(sheet[:32, :32] == 255) and np.all(sheet[32:, 32:] == 255)
-    assert np.all(sheet[4:28, 36:60] == 0)  # 5x5 enlarged five times, in the middle of its cell
-    assert np.all(sheet[34:62, 2:30] == 128)  # 14x14 enlarged twice
+    black = np.zeros([5, 5])
+    black[0, 0] = 1
+    ramp = np.linspace(-3, 4, 196).reshape(14, 14)
+    sheet = figures.contact_sheet([[None, black], [ramp, None]], cell=28)
+    assert sheet.shape == (64, 64)
+    assert np.all(sheet[:32, :32] == 0) and np.all(sheet[32:, 32:] == 0)
+    assert np.all(sheet[4:8, 36:40] == 1)  # enlarged five times, centred
+    np.testing.assert_allclose(sheet[34:62:2, 2:30:2], (ramp + 3) / 7)  # 14x14 enlarged twice
+    np.testing.assert_allclose(sheet[35:63:2, 3:31:2], (ramp + 3) / 7)
+    assert np.all(sheet[33, 1:31] == 0.5)  # the frame
 
 
-def test_filters_are_drawn_in_rows_in_their_order():
-    filters = np.random.default_rng(0).normal(size=(5, 5, 64))
-    rows = common.filter_rows(filters, 32)
-    assert [len(row) for row in rows] == [32, 32]
-    np.testing.assert_array_equal(rows[1][3], common.ink(filters[:, :, 35]))
+def test_constant_image_is_white():
+    assert set(np.unique(figures.contact_sheet([[np.full([2, 2], 7.0)]], 28))) == {0, 0.5}
 
 
-@pytest.mark.parametrize("filters, count, shape", [(16, 12, 14), (32, 10, 14), (64, 10, 7)])
-def test_figure_has_a_row_of_filters_and_rows_of_digits(filters, count, shape):
+def features():
+    """Arguments for draw_features: 2 filters, 1 digit, its maps, a title."""
     random = np.random.default_rng(0).random
-    figure = common.draw_features(
-        random((5, 5, filters)),
-        random((count, 784)),
-        random((count, shape, shape, filters)),
-        "a title\nof two lines",
+    return random((5, 5, 2)), random((1, 784)), random((1, 14, 14, 2)), "a title\nof two lines"
+
+
+def test_figure_does_not_depend_on_the_users_settings(tmp_path):
+    drawn = []
+    for settings in ({}, {"figure.facecolor": "black", "text.color": "w", "text.usetex": True}):
+        path = tmp_path / "figure.png"
+        with matplotlib.rc_context(settings), figures.drawing(False, [path]):
+            figures.draw_features(*features())
+        drawn.append(path.read_bytes())
+    assert drawn[0] == drawn[1]
+
+
+def test_figure_follows_a_link_and_the_umask(tmp_path):
+    (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
+    before = os.umask(0o027)
+    try:
+        with figures.drawing(False, [tmp_path / "link.png"]):
+            figures.draw_features(*features())
+    finally:
+        os.umask(before)
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "real.png").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("backend", ["TkAgg", "WebAgg", "module://no_such_module"])
+def test_figure_is_saved_if_the_display_is_gone(tmp_path, monkeypatch, capsys, backend):
+    monkeypatch.setattr(figures, "MPLBACKEND", backend)
+    monkeypatch.setenv("DISPLAY", ":987654")
+    with figures.drawing(True, [tmp_path / "figure.png"]):
+        figures.draw_features(*features())
+    assert (tmp_path / "figure.png").exists()
+    assert capsys.readouterr().err.splitlines()[-1] == f"figure: {tmp_path / 'figure.png'}"
+
+
+def test_wrong_mplbackend_does_not_stop_a_run(small_data, tmp_path):
+    words = ["--steps", 0, "--data-dir", small_data, "--log-dir", tmp_path / "logs"]
+    display = {"MPLBACKEND": "nonsense", "DISPLAY": ":987654"}
+    _, err = run_python("single_conv.py", *words, folder=tmp_path, **display)
+    assert "saving to a file instead" in err
+    assert err.splitlines()[-1] == "figure: single_conv.png"
+    assert (tmp_path / "single_conv.png").exists()
+
+
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs Xvfb")
+def test_window_opens_on_a_display(small_data, tmp_path):
+    pytest.importorskip("tkinter")
+    server = subprocess.Popen(["Xvfb", ":7531", "-screen", "0", "1400x1000x24"])
+    words = ["--steps", "0", "--data-dir", small_data, "--log-dir", tmp_path / "logs"]
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "single_conv.py", *words],
+        cwd=tmp_path,
+        env=os.environ | {"DISPLAY": ":7531", "MPLBACKEND": "TkAgg"},
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    rows = (count + 1) * max(1, filters // 32)
-    (image,) = figure.axes[0].images
-    assert image.get_array().shape == (rows * 32, (min(filters, 32) + 1) * 32, 3)
-    png = tf.io.decode_png(common.as_png(figure), channels=3).numpy()
-    height, width = png.shape[:2]
-    assert width == 2 * (image.get_array().shape[1] + 16)
-    left, bottom = 16, height - 16
-    sheet = png[bottom - 2 * rows * 32 : bottom, left : width - 16]
-    # Sharp: each pixel of the sheet is two by two pixels of the PNG, unchanged.
-    np.testing.assert_array_equal(sheet, np.asarray(image.get_array()).repeat(2, 0).repeat(2, 1))
-    assert png[: height - 16 - 2 * rows * 32].min() < 50  # the title
-
-
-def test_chosen_digits_are_the_first_of_their_kind():
-    labels = np.array([7, 3, 8, 3, 5, 3])
-    assert choose(labels, [3, 5, 8]) == [1, 4, 2]
-    assert choose(labels, [3, 3]) == [1, 3]
-    with pytest.raises(common.Failure, match="1 digits 5"):
-        choose(labels, [5, 5])
+    try:
+        assert any(line.startswith("next: ") for line in process.stderr)
+        with pytest.raises(subprocess.TimeoutExpired):  # the window stays open
+            process.wait(timeout=2)
+        assert not (tmp_path / "single_conv.png").exists()
+        process.terminate()
+        assert process.wait(timeout=10) == 143
+    finally:
+        process.kill()
+        server.kill()
+        server.wait()

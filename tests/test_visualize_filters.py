@@ -1,14 +1,17 @@
-"""visualize_filters.py from the command line, on new checkpoints and on those of 2016."""
+"""visualize_filters.py from the command line, on our checkpoints and on the post's."""
 
 import re
 
-import pytest
-from conftest import run
+from support import figures, input_data
+from support.terminal import Failure
 
-import common
-from common import np, tf
+import numpy as np
+import pytest
+import tensorflow as tf
+from processes import run, run_python, small_steps
+
 from double_conv import DoubleConv
-from visualize_filters import NAMES_OF_2016, restore
+from visualize_filters import NAMES_OF_2016, choose, restore
 
 
 @pytest.fixture(scope="module")
@@ -33,15 +36,69 @@ def checkpoints(tmp_path_factory):
     return folder
 
 
-def test_figures_and_accuracy_of_a_checkpoint(checkpoints, small_data, tmp_path):
-    words = [checkpoints / "train_data-7", "--data-dir", small_data, "--figure-dir", tmp_path / "f"]
-    out, err = run("visualize_filters.py", *words)
+def draw(checkpoint, small_data, folder, *words, **options):
+    """Runs visualize_filters.py on small data; figures go to folder."""
+    words = [checkpoint, "--data-dir", small_data, "--figure-dir", folder, *words]
+    return run("visualize_filters.py", *words, **options)
+
+
+def sheet_in(path):
+    """Returns the figure without its margins, each of the sheet's pixels once."""
+    png = tf.io.decode_png(path.read_bytes(), channels=1).numpy()[:, :, 0]
+    assert png[: 2 * 44].min() < 50  # the title
+    sheet = png[2 * 44 : -2 * 8, 2 * 8 : -2 * 8]
+    # Sharp: each pixel of the sheet is two by two pixels of the PNG, unchanged.
+    np.testing.assert_array_equal(sheet, sheet[::2, ::2].repeat(2, 0).repeat(2, 1))
+    return sheet[::2, ::2]
+
+
+def expected_sheets(small_data, chosen, sub_filter):
+    """Returns both sheets as they must be, put together here from the network's own numbers."""
+    network = DoubleConv(seed=5)
+    images = input_data.read_data_sets(small_data).test.images[chosen]
+    layers = network(images)
+    sheets = []
+    for filters, maps in (
+        (network.W_conv1.numpy()[:, :, 0], layers.h_pool1.numpy()),
+        (network.W_conv2.numpy()[:, :, sub_filter], layers.h_pool2.numpy()),
+    ):
+        rows = []
+        for first, cells in zip([None, *images], [filters, *maps]):
+            for start in range(0, cells.shape[-1], 32):
+                image = first.reshape(28, 28) if first is not None and start == 0 else None
+                rows.append([image, *(cells[:, :, start + i] for i in range(32))])
+        sheets.append(255 * (1 - figures.contact_sheet(rows, 28)))
+    return sheets
+
+
+@pytest.mark.parametrize(
+    "words, chosen, sub_filter",
+    [
+        ([], range(10), 0),
+        (["--first", 3, "--sub-filter", 31], range(3), 31),
+        (["--digits", "3,5,3"], None, 0),
+    ],
+)
+def test_figures_show_the_networks_own_filters_and_feature_maps(
+    checkpoints, small_data, tmp_path, words, chosen, sub_filter
+):
+    draw(checkpoints / "train_data-7", small_data, tmp_path, *words)
+    if chosen is None:
+        labels = input_data.read_data_sets(small_data).test.labels.argmax(1)
+        threes, fives = (np.flatnonzero(labels == digit) for digit in (3, 5))
+        chosen = [threes[0], fives[0], threes[1]]
+    for number, expected in enumerate(expected_sheets(small_data, list(chosen), sub_filter), 1):
+        np.testing.assert_allclose(sheet_in(tmp_path / f"layer{number}.png"), expected, atol=2)
+
+
+def test_output_of_a_run_as_a_program(checkpoints, small_data, tmp_path):
+    path = checkpoints / "train_data-7"
+    words = [path, "--data-dir", small_data, "--figure-dir", tmp_path / "new"]
+    out, err = run_python("visualize_filters.py", *words)
     assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
-    assert f"showing {checkpoints / 'train_data-7'}" in err
-    for name, height in (("layer1.png", 11 * 64), ("layer2.png", 22 * 64)):
-        png = tf.io.decode_png((tmp_path / "f" / name).read_bytes())
-        assert height < png.shape[0] < height + 150
-        assert f"figure: {tmp_path / 'f' / name}" in err
+    names = [tmp_path / "new" / f"layer{i}.png" for i in (1, 2)]
+    lines = [f"restored {path}", *(f"figure: {name}" for name in names)]
+    assert [line for line in err.splitlines() if "does not contain" not in line] == lines
 
 
 @pytest.mark.parametrize("name", ["train_data-7", "train_data-1"])
@@ -53,19 +110,22 @@ def test_checkpoint_of_2016_gives_the_same_network(checkpoints, name):
         np.testing.assert_array_equal(variable, other)
 
 
-def test_the_posts_own_checkpoint_gets_the_same_digits_right(reference_dir, mnist_dir, tmp_path):
-    words = [reference_dir / "train_data-20000", "--data-dir", mnist_dir, "--figure-dir", tmp_path]
-    assert run("visualize_filters.py", *words)[0] == "test accuracy 0.9925\n"
+def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_dir, tmp_path):
+    out, err = draw(reference_dir / "train_data-20000", mnist_dir, tmp_path)
+    assert out == "test accuracy 0.9925\n" and "warning" not in err
 
 
-def test_files_of_a_checkpoint_may_be_named(checkpoints, small_data, tmp_path):
-    words = ["--data-dir", small_data, "--figure-dir", tmp_path, "--sub-filter", 31]
-    out, _ = run(
-        "visualize_filters.py", checkpoints / "train_data-7.index", *words, "--digits", "3,5,8"
-    )
+def test_file_of_a_checkpoint_may_be_named(checkpoints, small_data, tmp_path):
+    out, _ = draw(checkpoints / "train_data-7.index", small_data, tmp_path, "--first", 1)
     assert out.startswith("test accuracy")
-    png = tf.io.decode_png((tmp_path / "layer1.png").read_bytes())
-    assert 4 * 64 < png.shape[0] < 4 * 64 + 150
+
+
+def test_other_data_than_the_checkpoints_are_noticed(small_data, tmp_path):
+    words = ["--steps", 0, "--log-dir", tmp_path / "logs", "--checkpoint-dir", tmp_path]
+    _, err = run("double_conv.py", *words, "--dataset", "rendered", change=small_steps)
+    assert "train_data-0 --dataset rendered" in err.splitlines()[-1]
+    _, err = draw(tmp_path / "train_data-0", small_data, tmp_path)
+    assert "was trained on other data (rendered digits, not MNIST)" in err
 
 
 def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, small_data, tmp_path):
@@ -79,8 +139,8 @@ def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, sma
     [
         (["--sub-filter", "32"], 2, "from 0 to 31"),
         (["--first", "0"], 2, "from 1 to 100"),
-        (["--digits", "3,x"], 2, "digits from 0 to 9"),
-        (["--digits", "10"], 2, "digits from 0 to 9"),
+        (["--digits", "3,x"], 2, "not a comma-separated list of digits"),
+        (["--digits", "10"], 2, "not a comma-separated list of digits"),
         (["--figure-dir", "file"], 1, "choose another --figure-dir"),
     ],
 )
@@ -91,34 +151,47 @@ def test_bad_command_line_is_refused(checkpoints, small_data, tmp_path, words, c
     assert out == "" and message in err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("path", ["", ".", "/", "train_data-9"])
+def test_path_without_a_checkpoint(tmp_path, path):
+    _, err = run("visualize_filters.py", path, folder=tmp_path, code=1)
+    assert err.splitlines()[-1].endswith("no such checkpoint; double_conv.py trains one")
+
+
 def failure_of(path):
-    with pytest.raises(common.Failure) as failure:
+    with pytest.raises(Failure) as failure:
         restore(DoubleConv(), path)
     assert "\n" not in str(failure.value)
     return str(failure.value)
 
 
-def test_missing_checkpoint_lists_those_that_are_there(checkpoints, tmp_path):
-    there = str(checkpoints / "train_data-7")
-    assert failure_of(checkpoints / "train_data-8").endswith(f"there are {there}")
-    assert failure_of(checkpoints).endswith(f"there are {there}")
-    assert "train one with double_conv.py" in failure_of(tmp_path / "train_data-20000")
+def test_missing_checkpoint_lists_those_that_exist(checkpoints):
+    found = f"found {checkpoints / 'train_data-7'};"
+    assert found in failure_of(checkpoints / "train_data-8")
+    assert found in failure_of(checkpoints)
 
 
-@pytest.mark.parametrize("damage", ["index", "data", "cut off"])
-def test_damaged_checkpoint(checkpoints, tmp_path, damage):
+@pytest.mark.parametrize("damage", ["index", "data", "truncated"])
+def test_corrupt_checkpoint(checkpoints, tmp_path, damage):
     for path in checkpoints.glob("train_data-7.*"):
         data = bytearray(path.read_bytes())
         if path.suffix == ".index" and damage == "index":
             data = data[: len(data) // 2]
-        if path.suffix != ".index" and damage == "cut off":
+        if path.suffix != ".index" and damage == "truncated":
             data = data[: len(data) // 2]
         if path.suffix != ".index" and damage == "data":
             data[len(data) // 2] ^= 1
         (tmp_path / path.name).write_bytes(data)
-    assert "damaged" in failure_of(tmp_path / "train_data-7")
+    assert "corrupt, or not a checkpoint" in failure_of(tmp_path / "train_data-7")
 
 
-def test_checkpoint_of_another_network(tmp_path):
+def test_checkpoint_of_a_different_network(tmp_path):
     tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "train_data-1"))
-    assert "belongs to another network" in failure_of(tmp_path / "train_data-1")
+    assert "is from a different network" in failure_of(tmp_path / "train_data-1")
+
+
+def test_chosen_digits_are_the_first_examples():
+    labels = np.array([7, 3, 8, 3, 5, 3])
+    assert choose(labels, [3, 5, 8]) == [1, 4, 2]
+    assert choose(labels, [3, 3]) == [1, 3]
+    with pytest.raises(Failure, match="only 1 examples of the digit 5"):
+        choose(labels, [5, 5])

@@ -1,14 +1,18 @@
-"""The networks: variables, shapes, gradients, and the graph that TensorBoard shows."""
+"""The networks: variables, shapes, gradients, dropout, and the optimized training step."""
 
 import csv
 import pathlib
+import types
 
+from support import input_data
+
+import numpy as np
 import pytest
-from conftest import read_events
+import tensorflow as tf
+from tensorflow.python.eager import context
 
 import common
-from common import np, tf
-from double_conv import DoubleConv
+from double_conv import DoubleConv, use_bfloat16
 from single_conv import SingleConv
 
 HERE = pathlib.Path(__file__).parent
@@ -19,7 +23,7 @@ def batch():
     """Twenty digits of noise, with labels."""
     random = np.random.default_rng(0)
     x = random.random((20, 784), dtype=np.float32)
-    return x, common.one_hot(random.integers(10, size=20))
+    return x, input_data.one_hot(random.integers(10, size=20))
 
 
 def test_single_network_starts_from_tensorflow_0_12s_numbers():
@@ -80,38 +84,55 @@ def test_edge_filter_ignores_sign_and_weak_edges(batch):
     np.testing.assert_allclose(h_conv1, np.maximum(np.abs(conv) - 0.2, 0), atol=1e-6)
 
 
-def layers_with(logits):
-    return SingleConv()(np.zeros([1, 784], np.float32))._replace(
-        logits=tf.constant(logits), y_conv=tf.nn.softmax(logits)
-    )
-
-
 def test_cross_entropy_is_the_posts_formula_where_that_is_finite(batch):
     layers = DoubleConv()(batch[0] / 10)
-    cross_entropy, accuracy = common.measure(layers, batch[1])
     formula = -tf.reduce_sum(batch[1] * tf.math.log(layers.y_conv))
     assert np.isfinite(formula)
-    np.testing.assert_allclose(cross_entropy, formula, rtol=1e-5)
-    right = np.mean(np.argmax(layers.y_conv, 1) == np.argmax(batch[1], 1))
-    np.testing.assert_allclose(accuracy, right, rtol=1e-6)
+    np.testing.assert_allclose(common.cross_entropy(layers.logits, batch[1]), formula, rtol=1e-5)
+
+
+def test_accuracy_is_the_share_of_correct_predictions(batch):
+    y_conv = DoubleConv()(batch[0]).y_conv
+    correct = np.argmax(y_conv, 1) == np.argmax(batch[1], 1)
+    assert 0 < correct.sum() < 20
+    np.testing.assert_allclose(common.accuracy(y_conv, batch[1]), correct.mean(), rtol=1e-6)
 
 
 def test_cross_entropy_is_finite_for_huge_logits():
     logits = np.full([1, 10], -1e4, np.float32)
     logits[0, 3] = 1e4
-    layers = layers_with(logits)
-    wrong, right = common.one_hot([7]), common.one_hot([3])
-    assert not np.isfinite(-tf.reduce_sum(wrong * tf.math.log(layers.y_conv)))
-    assert common.measure(layers, wrong)[0] == 2e4
-    assert common.measure(layers, right)[0] == 0
+    wrong, right = input_data.one_hot([7]), input_data.one_hot([3])
+    assert not np.isfinite(-tf.reduce_sum(wrong * tf.math.log(tf.nn.softmax(logits))))
+    assert common.cross_entropy(logits, wrong) == 2e4
+    assert common.cross_entropy(logits, right) == 0
 
 
-def test_matmul_has_tf_matmuls_gradients():
+class Threes:
+    """A network that takes every digit for a 3, and notes how many it gets at once."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def __call__(self, x):
+        tf.py_function(lambda n: self.sizes.append(int(n)), [tf.shape(x)[0]], [])
+        return types.SimpleNamespace(y_conv=tf.one_hot(tf.fill([tf.shape(x)[0]], 3), 10))
+
+
+def test_test_accuracy_counts_every_digit_in_batches_of_500():
+    labels = np.zeros(10000, np.uint8)
+    labels[::7] = 3  # 1,429 of them, unevenly over the batches
+    network = Threes()
+    test = input_data.DataSet(np.zeros([10000, 784], np.uint8), labels, seed=1)
+    assert common.test_accuracy(network, test) == 0.1429
+    assert network.sizes == [500] * 20
+
+
+def test_fast_gradient_is_tf_matmuls_gradient():
     random = np.random.default_rng(0)
     x, W = (tf.constant(random.normal(size=size), tf.float32) for size in ((5, 30), (30, 7)))
     upstream = tf.constant(random.normal(size=(5, 7)), tf.float32)
     results = []
-    for product in (common.matmul, tf.matmul):
+    for product in (common.matmul_with_fast_gradient, tf.matmul):
         with tf.GradientTape() as tape:
             tape.watch([x, W])
             y = product(x, W)
@@ -124,7 +145,7 @@ def test_a_step_of_the_single_network_is_gradient_descent(batch):
     network = SingleConv()
     before = network.W_fc2.numpy()
     with tf.GradientTape() as tape:
-        cross_entropy = common.measure(network(batch[0]), batch[1])[0]
+        cross_entropy = common.cross_entropy(network(batch[0]).logits, batch[1])
     gradient = tape.gradient(cross_entropy, network.W_fc2).numpy()
     network.train_step(*batch)
     np.testing.assert_allclose(network.W_fc2, before - 0.001 * gradient, atol=1e-6)
@@ -135,7 +156,7 @@ def test_a_step_of_the_double_network_is_adam(batch):
     before = network.W_fc2.numpy()
     with tf.GradientTape() as tape:
         layers = network(batch[0], keep_prob=0.5, dropout_seed=[1, 0])
-        cross_entropy = common.measure(layers, batch[1])[0]
+        cross_entropy = common.cross_entropy(layers.logits, batch[1])
     gradient = tape.gradient(cross_entropy, network.W_fc2).numpy()
     network.train_step(*batch, np.array([1, 0], np.int32))
     # Adam's first step is 1e-4 along the gradient's sign, but for epsilon 1e-8 beside its size.
@@ -145,16 +166,17 @@ def test_a_step_of_the_double_network_is_adam(batch):
     assert np.abs(step).max() > 9e-5
 
 
-def test_dropout_follows_from_its_seed_and_is_off_in_reports(batch):
+def test_dropout_is_determined_by_its_seed_and_off_in_reports(batch):
     network = DoubleConv()
     one, same, other = (
         network(batch[0], keep_prob=0.5, dropout_seed=[1, step]).logits for step in (7, 7, 8)
     )
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
-    cross_entropy, _, _ = network.report(*batch)
+    cross_entropy, _, _ = network.evaluate(*batch)
     whole = network(batch[0], keep_prob=1.0)
-    np.testing.assert_allclose(cross_entropy, common.measure(whole, batch[1])[0], rtol=1e-5)
+    expected = common.cross_entropy(whole.logits, batch[1])
+    np.testing.assert_allclose(cross_entropy, expected, rtol=1e-5)
     assert not np.allclose(one, whole.logits)
 
 
@@ -169,30 +191,41 @@ def test_dropout_keeps_half_and_doubles_it(batch):
     assert np.all(np.abs(kept - 512) < 100)
 
 
-SCOPES = {
-    SingleConv: "input convolution1 pooling1 fully-connected readout optimizer",
-    DoubleConv: "input convolution1 pooling1 convolution2 pooling2 fully-connected dropout readout "
-    "optimizer",
-}
+@pytest.mark.parametrize("make", [SingleConv, DoubleConv])
+def test_graph_of_the_training_step_holds_the_network_itself(make):
+    network = make()
+    nodes = network.train_step.get_concrete_function().graph.as_graph_def().node
+    operations = {node.op for node in nodes}
+    assert {"Conv2D", "Conv2DBackpropFilter"} <= operations
+    assert not {"While", "StatelessWhile", "PartitionedCall"} & operations
+    backward = [node.name for node in nodes if node.op == "Conv2DBackpropFilter"]
+    assert backward and all(name.startswith("optimizer/") for name in backward)
+
+
+def operations_of(network, *arguments):
+    """Returns the operations that TensorFlow really executes in a training step."""
+    runtime = context.context()
+    runtime.enable_run_metadata()
+    network.train_step(*arguments)
+    functions = runtime.export_run_metadata().function_graphs
+    runtime.disable_run_metadata()
+    return {node.op for f in functions for graph in f.partition_graphs for node in graph.node}
 
 
 @pytest.mark.parametrize("make", [SingleConv, DoubleConv])
-def test_graph_has_the_posts_scopes_and_nothing_beside_them(make, tmp_path):
-    common.Curves(tmp_path).start({"seed": 1}, make())
-    values = {tag: value for tag, _, value in read_events(tmp_path)}
-    graph = tf.compat.v1.GraphDef.FromString(values["graph"])
-    assert {node.name.split("/")[0] for node in graph.node} == set(SCOPES[make].split())
-    names = {node.name: node.op for node in graph.node}
-    assert names["input/x-input"] == "Placeholder"
-    assert "Conv2D" in names.values() and "Conv2DBackpropFilter" in names.values()
-    assert not {"While", "StatelessWhile", "PartitionedCall"} & set(names.values())
-    backward = [name for name, op in names.items() if op == "Conv2DBackpropFilter"]
-    assert all(name.startswith("optimizer/") for name in backward)
-    inputs = {name.lstrip("^").split(":")[0] for node in graph.node for name in node.input}
-    assert inputs <= set(names)
+def test_training_step_runs_fused_kernels(make, batch):
+    """TensorFlow does not optimize a function without outputs: train_step must return something."""
+    seed = [[1, 0]] if make is DoubleConv else []
+    network = make()
+    operations = operations_of(network, *batch, *seed)
+    assert any("Fused" in name for name in operations), operations
 
 
-def test_training_step_is_optimized_by_tensorflow():
-    """A tf.function without a result is not (no fused kernels): the step must return one."""
-    for make in (SingleConv, DoubleConv):
-        assert make().train_step.get_concrete_function().outputs
+def test_bfloat16_reaches_the_convolutions_and_is_off_again(batch):
+    steps = []
+    for on in (False, True, False):
+        use_bfloat16(on)
+        network = DoubleConv()
+        steps.append(float(network.train_step(*batch, [1, 0])))
+    assert steps[0] == steps[2] != steps[1]
+    assert abs(steps[1] / steps[0] - 1) < 0.05

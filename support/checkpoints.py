@@ -1,0 +1,141 @@
+"""Saving and resuming a run, on tf.train.CheckpointManager."""
+
+import json
+import pathlib
+import shutil
+
+from support.terminal import Failure, check_writable, reason, say
+
+import filelock
+import tensorflow as tf
+
+NAME = "train_data"  # as in the post
+SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
+# What TensorFlow raises if a checkpoint is corrupt, depending on the place.
+CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
+
+
+def list_checkpoints(folder):
+    """Returns the path prefixes of the checkpoints train_data-<step> in folder, newest first."""
+    found = [path.with_suffix("") for path in folder.glob(f"{NAME}-*.index")]
+    found = [path for path in found if path.name[len(NAME) + 1 :].isdecimal()]
+    return sorted(found, key=lambda path: int(path.name[len(NAME) + 1 :]), reverse=True)
+
+
+def check_path(folder):
+    """Raises a Failure if TensorFlow would take the path for a pattern that matches other paths."""
+    if tf.io.gfile.glob(str(folder)) != [str(folder)]:
+        raise Failure(f"{folder}: TensorFlow takes this path for a pattern; rename the folder")
+
+
+def read_settings(path):
+    """Returns the settings in a checkpoint of ours, None if it is corrupt.
+
+    Raises Failure if another program wrote it, OSError if it may not be read.
+    """
+    open(f"{path}.index", "rb").close()
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        if reader.has_tensor(SETTINGS):
+            return json.loads(reader.get_tensor(SETTINGS))
+    except CORRUPT:
+        return None
+    raise Failure(f"{path} was not written by this script; choose another --checkpoint-dir")
+
+
+class Saver:
+    """Saves a run as train_data-<step>, keeps the newest five, and resumes it bit for bit.
+
+    All of the network's variables are saved, Adam's slots included. `settings`, a dict, must be the
+    same when the run is resumed. `run`, the name of its log folder, is saved too.
+    """
+
+    def __init__(self, folder, network, settings):
+        self.folder, self.settings, self.run = folder, settings, ""
+        network.train_step.get_concrete_function()  # creates Adam's slots
+        self.step = tf.Variable(-1, dtype=tf.int64)
+        self.saved_settings = tf.Variable("")
+        self.checkpoint = tf.train.Checkpoint(
+            network=network, step=self.step, settings=self.saved_settings
+        )
+
+    def begin(self, last, resume, overwrite):
+        """Returns the first of the steps up to `last` to train: 0, or the one after a checkpoint's.
+
+        Raises a Failure if the folder is in use, or holds checkpoints of another program; or ours
+        and neither option is given; or none that can be resumed.
+        """
+        check_writable(self.folder, "--checkpoint-dir")
+        check_path(self.folder)
+        self.lock = filelock.FileLock(self.folder / f".{NAME}.lock")  # dies with the process
+        try:
+            self.lock.acquire(blocking=False)
+        except filelock.Timeout:
+            message = f"another run is using {self.folder}; choose another --checkpoint-dir"
+            raise Failure(message) from None
+        self.manager = tf.train.CheckpointManager(
+            self.checkpoint, str(self.folder), max_to_keep=5, checkpoint_name=NAME
+        )
+        managed = [pathlib.Path(path) for path in self.manager.checkpoints]
+        managed = [path for path in managed if pathlib.Path(f"{path}.index").exists()]
+        found = {path: read_settings(path) for path in list_checkpoints(self.folder) + managed}
+        if found and not resume and not overwrite:
+            raise Failure(
+                f"{self.folder} already contains {', '.join(path.name for path in found)}; "
+                "continue with --resume or start over with --overwrite"
+            )
+        for path, settings in found.items():
+            if overwrite and settings is None:
+                raise Failure(f"{path} is unreadable and may not be ours; move or delete it first")
+        if resume:
+            self.restore_newest(found)
+        if self.step > last:
+            raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
+        self.old = found if overwrite else {}  # deleted as soon as the new run has saved
+        for path in self.folder.glob(f"{NAME}-*_temp"):
+            if path.name[len(NAME) + 1 : -len("_temp")].isdecimal():
+                shutil.rmtree(path)  # left by a run killed while saving
+        return int(self.step) + 1
+
+    def restore_newest(self, found):
+        """Restores the newest usable checkpoint of {path prefix: settings or None}, if any."""
+        for path, settings in found.items():
+            for name, value in self.settings.items() if settings else ():
+                if settings.get(name) != value:
+                    message = f"{path} was trained with {name}={settings.get(name)}, not {value}"
+                    raise Failure(f"{message}; use the same settings, or --overwrite to start over")
+            try:
+                if settings:
+                    self.checkpoint.restore(str(path)).assert_consumed()
+                    self.run = settings["run"]
+                    say(f"resuming from {path}")
+                    return
+            except AssertionError:
+                message = f"{path} is from a different network; use --overwrite to start over"
+                raise Failure(message) from None
+            except CORRUPT:
+                pass
+            say(f"{path} is corrupt or truncated; skipping it")
+        if found:
+            raise Failure(f"no usable checkpoint in {self.folder}; use --overwrite to start over")
+        say(f"no checkpoint to resume in {self.folder}; starting from step 0")
+
+    def save(self, step):
+        """Saves train_data-<step>, then deletes all but the newest five.
+
+        Raises a Failure if saving fails, e.g. on a full disk; earlier checkpoints are untouched.
+        """
+        name = f"{NAME}-{step}"
+        self.step.assign(step)
+        self.saved_settings.assign(json.dumps(self.settings | {"run": self.run}))
+        try:
+            self.manager.save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            shutil.rmtree(self.folder / f"{name}_temp", ignore_errors=True)
+            message = f"cannot save {self.folder / name}: {reason(error)}"
+            raise Failure(f"{message}; free some space and continue with --resume") from None
+        for path in self.old:
+            if path.name != name:
+                path.with_suffix(".index").unlink(missing_ok=True)
+                path.with_suffix(".data-00000-of-00001").unlink(missing_ok=True)
+        self.old = {}

@@ -1,0 +1,110 @@
+"""Figures of filters and feature maps: many small images in one, in a window or a PNG file."""
+
+import contextlib
+import io
+import os
+import sys
+
+from support import MPLBACKEND
+from support.terminal import Failure, check_writable, say, write_whole
+
+import matplotlib.pyplot as plt
+import matplotlib.style
+import numpy as np
+
+
+def contact_sheet(rows, cell):
+    """Tiles small square images into one: float [height, width] from 0 (white) to 1 (black).
+
+    A row is a list of [h, h] arrays, or None for an empty cell. Each image is rescaled to 0...1 by
+    its own minimum and maximum, and enlarged by the largest integer factor that fits a cell, `cell`
+    pixels wide without its 1-pixel frame and the gaps.
+    """
+    pitch = cell + 4
+    sheet = np.zeros([len(rows) * pitch, max(map(len, rows)) * pitch])
+    for top, row in enumerate(rows):
+        for left, image in enumerate(row):
+            if image is not None:
+                image = (image - image.min()) / (np.ptp(image) or 1)
+                scale = cell // len(image)
+                framed = np.pad(np.kron(image, np.ones([scale, scale])), 1, constant_values=0.5)
+                y, x = (at * pitch + (pitch - len(framed)) // 2 for at in (top, left))
+                sheet[y : y + len(framed), x : x + len(framed)] = framed
+    return sheet
+
+
+def draw_features(filters, images, maps, title, cell=28):
+    """Draws filters and, below them, each digit followed by its feature maps.
+
+    Args:
+        filters: [h, w, n]; at most 32 per row.
+        images: the digits, float32 [count, 784].
+        maps: their feature maps [count, h, w, n], laid out like the filters.
+        title: two lines of caption.
+        cell: a cell's width in pixels.
+
+    Returns:
+        A matplotlib figure, at one output pixel per sheet pixel.
+    """
+    rows, columns = [], min(filters.shape[-1], 32)
+    for first, features in zip([None, *images.reshape(-1, 28, 28)], [filters, *maps]):
+        cells = list(np.moveaxis(features, -1, 0))
+        for i in range(0, len(cells), columns):
+            rows.append([None if i else first, *cells[i : i + columns]])
+    sheet = contact_sheet(rows, cell)
+    margin, head = 8, 44  # pixels; the title is in the head
+    width, height = sheet.shape[1] + 2 * margin, sheet.shape[0] + margin + head
+    figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
+    box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
+    axes = figure.add_axes(box)
+    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    axes.set_axis_off()
+    figure.text(box[0], 1 - 8 / height, title, fontsize=9, va="top", linespacing=1.4)
+    return figure
+
+
+def as_png(figure, dpi):
+    """Returns the figure as PNG bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def opens_window(requested, paths, option):
+    """Returns whether to open windows: no file was requested and there is a display.
+
+    If not, checks that the figures can be saved to paths. To be called before any work starts.
+    """
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if requested is None and (display or sys.platform in ("darwin", "win32")):
+        return True
+    for path in paths:
+        check_writable(path.parent, option)
+        if path.is_dir() or path.suffix.lower() != ".png":
+            raise Failure(f"{path} is not a PNG file's name; choose another {option}")
+    return False
+
+
+@contextlib.contextmanager
+def drawing(window, paths, dpi=200):
+    """Opens the figures drawn in its `with` block in windows, or saves them to paths in order.
+
+    They look the same whatever the user's matplotlibrc says. They are saved, too, if no window can
+    be opened.
+    """
+    with matplotlib.style.context("default"):
+        try:
+            if not window or MPLBACKEND:
+                plt.switch_backend(MPLBACKEND if window else "agg")
+            window = bool(plt.figure().canvas.required_interactive_framework)
+        except Exception as error:  # each GUI toolkit raises its own
+            say(f"cannot open a window ({error}); saving to a file instead")
+            window = False
+            plt.switch_backend("agg")
+        plt.close("all")
+        yield
+        if window:
+            return plt.show()
+        for path, number in zip(paths, plt.get_fignums()):
+            write_whole(path, as_png(plt.figure(number), dpi))
+            say(f"figure: {path}")

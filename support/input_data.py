@@ -1,0 +1,240 @@
+"""MNIST, under the names of the module that the post imports.
+
+    mnist = input_data.read_data_sets("/tmp/data")
+    x, y_ = mnist.train.next_batch(50)
+
+After TensorFlow 0.12.1's tensorflow/examples/tutorials/mnist/input_data.py, with checksums, safe
+downloads, and digits rendered from fonts where MNIST is not available.
+"""
+
+import gzip
+import hashlib
+import http.client
+import io
+import shutil
+import urllib.request
+import zlib
+from typing import NamedTuple
+
+from support.rendered_digits import rendered_digits
+from support.terminal import BAR, Failure, check_writable, say, write_whole
+
+import numpy as np
+from tqdm import tqdm
+
+# yann.lecun.com, where the post's input_data downloads from, now answers 403.
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
+# sha256 of the unpacked files: a mirror may recompress the files, but their contents stay the same.
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+VALIDATION_SIZE = 5000  # input_data holds out the first 5,000 training digits for validation
+TIMEOUT = 15  # seconds without an answer from a mirror
+
+
+class DataSet:
+    """Images (uint8 [n, 784]) and labels (uint8 [n]), in batches as input_data's DataSet."""
+
+    def __init__(self, images, labels, seed):
+        self._pixels, self._digits = images, labels
+        self._order, self._index_in_epoch = np.arange(len(images)), 0
+        self._random = np.random.RandomState(seed)
+
+    @property
+    def images(self):
+        """All images, float32 [n, 784] from 0 to 1."""
+        return as_float(self._pixels)
+
+    @property
+    def labels(self):
+        """All labels, one-hot, float32 [n, 10]."""
+        return one_hot(self._digits)
+
+    def next_batch(self, batch_size):
+        """Returns the next images [batch_size, 784] and labels [batch_size, 10].
+
+        The first epoch is in file order; each later epoch reshuffles the previous one, and an
+        incomplete last batch is dropped.
+        """
+        batch = self._next_indices(batch_size)
+        return as_float(self._pixels[batch]), one_hot(self._digits[batch])
+
+    def skip(self, batches, batch_size):
+        """Skips batches, so that a run can start at any step."""
+        for _ in range(batches):
+            self._next_indices(batch_size)
+
+    def _next_indices(self, batch_size):
+        if self._index_in_epoch + batch_size > len(self._order):
+            perm = np.arange(len(self._order))
+            self._random.shuffle(perm)
+            self._order, self._index_in_epoch = self._order[perm], 0
+        self._index_in_epoch += batch_size
+        return self._order[self._index_in_epoch - batch_size : self._index_in_epoch]
+
+
+def as_float(pixels):
+    """Returns pixels 0...255 as float32 0...1, by the same float32 product as input_data."""
+    return pixels.astype(np.float32) * np.float32(1 / 255)
+
+
+def one_hot(labels):
+    """Returns labels [n] as float32 [n, 10]."""
+    return np.eye(10, dtype=np.float32)[labels]
+
+
+class DataSets(NamedTuple):
+    """What read_data_sets returns: the two parts that the post uses, and what they are."""
+
+    train: DataSet
+    test: DataSet
+    name: str  # "MNIST", "not MNIST" or "rendered digits, not MNIST"
+
+    @property
+    def remark(self):
+        """Suffix for every printed accuracy: empty for MNIST, else the data set's name."""
+        return "" if self.name == "MNIST" else f" ({self.name})"
+
+
+def read_data_sets(data_dir, dataset="auto", seed=1):
+    """Returns the DataSets that --data-dir and --dataset ask for.
+
+    Raises:
+        Failure: a file is corrupt (whatever --dataset says), or MNIST is required but unavailable.
+    """
+    files = None if dataset == "rendered" else read_files(data_dir, dataset == "mnist")
+    if files:
+        _, (images, labels, *test), sums = zip(*files)
+        train = images[VALIDATION_SIZE:], labels[VALIDATION_SIZE:]
+        name = "MNIST" if list(sums) == list(SHA256.values()) else "not MNIST"
+    else:
+        *train, test_images, test_labels = rendered_digits(train=55000, test=10000)
+        test, name = (test_images, test_labels), "rendered digits, not MNIST"
+    if name == "not MNIST":
+        say(f"{data_dir} does not contain MNIST: results cannot be compared with the post's")
+    return DataSets(DataSet(*train, seed), DataSet(*test, seed), name)
+
+
+def read_files(data_dir, required):
+    """Returns [(path, array, sha256 of the unpacked file)] of the four files.
+
+    Downloads what is missing. If that fails, returns None, or raises a Failure if `required`.
+    """
+    files = {name: read_file(data_dir, name) for name in SHA256}
+    missing = [name for name in SHA256 if not files[name]]
+    foreign = [file[0] for name, file in files.items() if file and file[2] != SHA256[name]]
+    if foreign and missing:
+        message = f"{data_dir} has no {missing[0]}, and {foreign[0].name} is not MNIST's"
+        raise Failure(f"{message}, so nothing is downloaded; choose another --data-dir")
+    if len(foreign) == 1:
+        message = "not MNIST's (wrong checksum), though the other three files are"
+        raise Failure(f"{foreign[0]}: {message}. Delete it to download it again")
+    try:
+        for name in missing:
+            download(name, data_dir)
+            files[name] = read_file(data_dir, name)
+    except ConnectionError as error:
+        advice = f"put the four MNIST files ({missing[0]}.gz, ...) in {data_dir}"
+        if required:
+            raise Failure(f"could not download MNIST ({'; '.join(error.args)}); {advice}") from None
+        answers = "".join(f"  {answer}\n" for answer in error.args)
+        say(
+            f"{'=' * 78}\nNOT MNIST: this run uses digits rendered from matplotlib's fonts; its "
+            f"numbers\ncannot be compared with the post's. MNIST is not in {data_dir}\nand could "
+            f"not be downloaded:\n{answers}To use MNIST, run this again with network access, or\n"
+            f"{advice}.\n{'=' * 78}"
+        )
+        return None
+    train, train_labels, test, test_labels = files.values()
+    for images, labels, least in (train, train_labels, 5100), (test, test_labels, 100):
+        if len(images[1]) != len(labels[1]):
+            raise Failure(f"{labels[0]}: {len(labels[1])} labels for {len(images[1])} images")
+        if len(images[1]) < least:
+            raise Failure(f"{images[0]}: only {len(images[1])} digits; at least {least} are needed")
+    return list(files.values())
+
+
+def read_file(data_dir, name):
+    """Returns (path, array, sha256 of the unpacked file) of an IDX file; None if it is missing."""
+    for path in (data_dir / name, data_dir / f"{name}.gz"):
+        if path.exists() and not path.is_file():
+            raise Failure(f"{path}: not a regular file; choose another --data-dir")
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        try:
+            data = unpack(data) if path.suffix == ".gz" else data
+            return path, parse_idx(data, name), hashlib.sha256(data).hexdigest()
+        except ValueError as error:
+            advice = "Replace it, or, if it was MNIST's, delete it to download it again"
+            raise Failure(f"{path}: {error}. {advice}") from None
+
+
+def unpack(data):
+    """Decompresses gzipped data; raises ValueError if it is corrupt."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        if data.lstrip()[:1] == b"<":
+            raise ValueError("an HTML page, not a gzip file") from None
+        raise ValueError(f"corrupt ({str(error).lower()})") from None
+
+
+def parse_idx(data, name):
+    """Returns the images [n, 784] or labels [n] of an IDX file's bytes, as uint8.
+
+    The format (http://yann.lecun.com/exdb/mnist/): big-endian int32 magic number (2051 images,
+    2049 labels), count and, for images, rows and columns; then a byte per pixel or label.
+    Raises ValueError if the data are anything else.
+    """
+    expected, fields = (2051, 4) if "images" in name else (2049, 2)
+    if len(data) < 4 * fields:
+        raise ValueError("empty, or truncated in its header")
+    magic, count, *size = np.frombuffer(data, ">i4", fields).tolist()
+    body = np.frombuffer(data, np.uint8, offset=4 * fields)
+    if magic != expected:
+        raise ValueError(f"wrong magic number {magic} (expected {expected})")
+    if size and size != [28, 28]:
+        raise ValueError(f"images are {size[0]}x{size[1]} pixels (expected 28x28)")
+    if len(body) != count * (784 if size else 1):
+        raise ValueError(f"header announces {count} items, but there are {len(body)} bytes of data")
+    if not size and len(body) and body.max() > 9:
+        raise ValueError(f"label {body.max()} is not a digit")
+    return body.reshape(-1, 784) if size else body
+
+
+def download(name, data_dir):
+    """Downloads a file; it is moved into place only after its checksum matches.
+
+    Raises ConnectionError if no mirror could deliver it; args holds each mirror's error.
+    """
+    check_writable(data_dir, "--data-dir")
+    errors = []
+    for mirror in MIRRORS:
+        say(f"downloading {mirror}{name}.gz to {data_dir}")
+        try:
+            data = fetch(f"{mirror}{name}.gz")
+            if hashlib.sha256(unpack(data)).hexdigest() != SHA256[name]:
+                raise ValueError("wrong checksum (sha256)")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            errors.append(f"{mirror}: {str(error).strip('<>')}")
+        else:
+            return write_whole(data_dir / f"{name}.gz", data)
+    raise ConnectionError(*errors)
+
+
+def fetch(url):
+    """Returns the bytes at url, with a progress bar on terminals."""
+    data = io.BytesIO()
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        size = int(response.headers.get("Content-Length", 0)) or None
+        with tqdm.wrapattr(response, "read", total=size, **BAR) as body:
+            shutil.copyfileobj(body, data)
+    return data.getvalue()

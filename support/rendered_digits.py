@@ -1,0 +1,71 @@
+"""Digits rendered from matplotlib's fonts: a substitute for MNIST that needs no network."""
+
+import pathlib
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# The test set uses different fonts from the training set; all of them come with matplotlib.
+TRAIN_FONTS = (
+    "DejaVuSans DejaVuSans-Bold DejaVuSans-Oblique DejaVuSans-BoldOblique "
+    "DejaVuSansMono DejaVuSansMono-Bold DejaVuSansMono-Oblique DejaVuSansMono-BoldOblique "
+    "STIXGeneral STIXGeneralBol STIXGeneralItalic STIXGeneralBolIta cmr10 cmtt10"
+).split()
+TEST_FONTS = "DejaVuSerif DejaVuSerif-Bold DejaVuSerif-Italic DejaVuSerif-BoldItalic cmss10".split()
+
+
+def rendered_digits(train, test):
+    """Returns `train` images and their labels, `test` images and their labels; deterministic.
+
+    Images are uint8 [n, 784], labels uint8 [n].
+    """
+    random = np.random.default_rng(1)
+    arrays = []
+    for fonts, count in ((TRAIN_FONTS, train), (TEST_FONTS, test)):
+        glyphs = np.stack([draw_glyph(digit, font) for font in fonts for digit in "0123456789"])
+        chosen = random.integers(len(glyphs), size=count)
+        transforms = random_transforms(random, count)
+        images = np.empty([count, 784], np.uint8)
+        for i in range(0, count, 5000):  # in chunks: all at once would take 170 MB
+            part = tf.raw_ops.ImageProjectiveTransformV3(
+                images=glyphs[chosen[i : i + 5000], :, :, None],
+                transforms=transforms[i : i + 5000],
+                output_shape=[28, 28],
+                fill_value=0.0,
+                interpolation="BILINEAR",
+            )
+            images[i : i + 5000] = part.numpy().astype(np.uint8).reshape(-1, 784)
+        arrays += [images, (chosen % 10).astype(np.uint8)]
+    return arrays
+
+
+def draw_glyph(digit, font):
+    """Returns the digit centred in a 28x28 image, float32 [28, 28] from 0 to 255."""
+    path = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf", f"{font}.ttf")
+    with matplotlib.style.context("default"):  # whatever the user's matplotlibrc says
+        canvas = FigureCanvasAgg(Figure(figsize=(1, 1), dpi=28))
+        # 68 points at 28 dots per inch: digits about 20 pixels high, like MNIST's
+        text = {"fontsize": 68, "ha": "center", "va": "center_baseline"}
+        canvas.figure.text(0.5, 0.47, digit, font=path, **text)
+        canvas.draw()
+    return 255 - np.asarray(canvas.buffer_rgba())[:, :, 0].astype(np.float32)
+
+
+def random_transforms(random, count):
+    """Returns [count, 8] float32 projective transforms: rotation, shear, scaling and translation.
+
+    Each maps output pixels to input pixels (tf.raw_ops.ImageProjectiveTransformV3).
+    """
+    turn = np.radians(random.uniform(-15, 15, count))
+    shear = random.uniform(-0.25, 0.25, count)
+    scale_x, scale_y = 1 / random.uniform(0.75, 1.15, (2, count))
+    a, b = scale_x * np.cos(turn), scale_x * (shear * np.cos(turn) - np.sin(turn))
+    c, d = scale_y * np.sin(turn), scale_y * (shear * np.sin(turn) + np.cos(turn))
+    middle = 13.5
+    x, y = middle + random.uniform(-2.5, 2.5, (2, count))
+    rows = [a, b, middle - a * x - b * y, c, d, middle - c * x - d * y, 0 * a, 0 * a]
+    return np.stack(rows, axis=1).astype(np.float32)

@@ -1,0 +1,169 @@
+"""The command line: options, one-line errors, the progress bar, files written whole."""
+
+import argparse
+import os
+import pathlib
+import re
+import shlex
+import signal
+import sys
+import tempfile
+import time
+
+import tensorflow as tf
+from tqdm import tqdm
+
+DATA_DIR = "/tmp/data"  # as in the post
+BAR = {"disable": None, "leave": False, "dynamic_ncols": True}  # None: only on a terminal
+
+
+class Failure(Exception):
+    """An error the user can fix; the message says what is wrong and what to do."""
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM; its argument is the signal's number."""
+
+
+def report(text, file=None):
+    """Prints a line to stdout, at once and above the progress bar."""
+    tqdm.write(text, file=file or sys.stdout)
+    (file or sys.stdout).flush()
+
+
+def say(text):
+    """Prints a line to stderr; stdout carries only what the post's programs print."""
+    report(text, sys.stderr)
+
+
+def next_command(*words):
+    """Prints a command to run next, quoted for the shell."""
+    say(f"next: {shlex.join(map(str, words))}")
+
+
+def reason(error):
+    """Returns an error's message on one line; of TensorFlow's, the system's part."""
+    if isinstance(error, tf.errors.OpError):
+        return re.sub(r" \[Op:\w+\]", "", error.message.split("\n")[0]).rsplit("; ", 1)[-1]
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def stop(number, _):
+    """A signal handler that ends the run; the same signal again ends it at once."""
+    signal.signal(number, signal.SIG_DFL)
+    raise Stopped(number)
+
+
+def run(main, if_stopped=""):
+    """Runs main() as a command-line program, with one-line errors instead of tracebacks.
+
+    Ctrl-C and SIGTERM print "stopped" and if_stopped.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as a background job's Ctrl-C is
+            signal.signal(number, stop)
+    try:
+        try:
+            return main()
+        finally:
+            sys.stdout.flush()
+    except Stopped as stopped:
+        code, message = 128 + stopped.args[0], f"stopped{if_stopped}"
+    except BrokenPipeError:  # the reader of our stdout has gone (`| head`)
+        code, message = 141, ""  # SIGPIPE, as shells report it
+    except (Failure, OSError, tf.errors.OpError) as error:
+        code, message = 1, reason(error)
+    if message:
+        say(f"{os.path.basename(sys.argv[0])}: {message}")
+    try:
+        sys.stdout.flush()
+    except OSError:  # otherwise Python tries once more at exit, and complains
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
+
+
+def progress(steps):
+    """Yields the range's steps, with a progress bar on terminals; prints the speed at the end.
+
+    The first step is not timed: in it, TensorFlow traces and optimizes its functions.
+    """
+    for i in tqdm(steps, initial=steps.start, total=steps.stop, unit=" steps", **BAR):
+        yield i
+        if i == steps.start:
+            start = time.perf_counter()
+    if len(steps) > 1:
+        seconds = time.perf_counter() - start
+        speed = f"{(len(steps) - 1) / seconds:.1f} steps/s after the first, reports included"
+        say(f"{len(steps)} steps in {seconds:.1f} s, {speed}")
+
+
+def integer(low, high=2**31 - 1):
+    """Returns an argparse type: an integer from low to high."""
+
+    def parse(text):
+        if not re.fullmatch(r"-?\d+", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def parser(manual):
+    """Returns an argument parser with the data options, whose --help shows `manual` verbatim."""
+    parser = argparse.ArgumentParser(
+        description=manual, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    text = f"folder of the four MNIST files; missing ones are downloaded (default: {DATA_DIR})"
+    parser.add_argument("--data-dir", type=pathlib.Path, default=DATA_DIR, metavar="DIR", help=text)
+    text = (
+        "mnist: MNIST, or fail; rendered: digits rendered from matplotlib's fonts (no network "
+        "needed); auto (default): MNIST if available, otherwise rendered"
+    )
+    parser.add_argument(
+        "--dataset", choices=["auto", "mnist", "rendered"], default="auto", help=text
+    )
+    return parser
+
+
+def training_parser(manual, steps, log_dir):
+    """Returns parser(manual) with the options of the training scripts and these defaults."""
+    training = parser(manual)
+    text = f"last step; steps 0 to N are run (default: {steps})"
+    training.add_argument("--steps", type=integer(0), default=steps, metavar="N", help=text)
+    text = "random seed; the same seed gives the same run (default: 1)"
+    training.add_argument("--seed", type=integer(0), default=1, metavar="N", help=text)
+    text = f"TensorBoard log folder; each run gets its own subfolder (default: {log_dir})"
+    training.add_argument("--log-dir", type=pathlib.Path, default=log_dir, metavar="DIR", help=text)
+    return training
+
+
+def data_options(args, name):
+    """Returns the options with which a follow-up command reads the same data set, called name."""
+    if name.startswith("rendered"):
+        return ["--dataset", "rendered"]
+    return ["--data-dir", args.data_dir] if str(args.data_dir) != DATA_DIR else []
+
+
+def check_writable(folder, option):
+    """Creates the folder if needed; raises a Failure that names the option if it cannot be used."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Failure(f"{folder}: {error.strerror}; choose another {option}") from None
+
+
+def write_whole(path, data):
+    """Writes data to path (or where it links to), or raises OSError and leaves the old file."""
+    path = pathlib.Path(path).resolve()
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+    finally:
+        temporary.unlink(missing_ok=True)

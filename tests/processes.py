@@ -1,0 +1,212 @@
+"""Runs the scripts as a user would, each in a process of its own.
+
+Importing TensorFlow takes seconds, so most processes are forked from a server that has imported it
+and run nothing. They still have their own signals, exit code, streams and current folder. A real
+`python SCRIPT` is started where the start itself is tested, and where there is no fork.
+"""
+
+import contextlib
+import importlib
+import multiprocessing
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+LIMIT = 120  # seconds; no test waits longer
+NEW_PROCESS = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL")  # not inherited
+
+forkserver = None
+if "forkserver" in multiprocessing.get_all_start_methods():
+    forkserver = multiprocessing.get_context("forkserver")
+    modules = "input_data checkpoints summaries figures terminal".split()
+    forkserver.set_forkserver_preload(["processes", *(f"support.{m}" for m in modules), "common"])
+
+
+def small_steps(source):
+    """Returns double_conv.py's source with batches of 10 and a report and checkpoint every 5 steps,
+
+    so that a short test sees as many of them as a long run would.
+    """
+    changes = {
+        ", 50)": ", 10)",
+        "next_batch(50)": "next_batch(10)",
+        "% 100 ": "% 5 ",
+        "1000,": "10,",
+    }
+    for old, new in changes.items():
+        assert old in source, f"{old!r} is no longer in the script"
+        source = source.replace(old, new)
+    return source
+
+
+def execute(script, words, folder, streams, before, change):
+    """Runs a script as __main__; the body of a forked process."""
+    for number, path in enumerate(streams, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    for name in NEW_PROCESS:
+        os.environ.pop(name, None)
+    os.chdir(folder)
+    os.setpgrp()
+    sys.argv = [str(ROOT / script), *words]
+    before()
+    source = (ROOT / script).read_text()
+    names = {"__name__": "__main__", "__file__": sys.argv[0]}
+    exec(compile(change(source) if change else source, sys.argv[0], "exec"), names)
+
+
+def nothing():
+    """The default of what a process does before the script."""
+
+
+class Running:
+    """A script that was started; `wait` returns its (exit code, stdout, stderr)."""
+
+    def __init__(self, words, folder=None, before=nothing, change=None):
+        script, *words = map(str, words)
+        self.folder = tempfile.TemporaryDirectory()
+        self.streams = [pathlib.Path(self.folder.name, name) for name in ("out", "err")]
+        arguments = script, words, str(folder or ROOT), self.streams, before, change
+        self.process = forkserver.Process(target=execute, args=arguments)
+        self.process.start()
+
+    def lines(self, count):
+        """Returns its first `count` lines on stdout, as soon as they are there."""
+        wait_until(lambda: self.stdout.count("\n") >= count or not self.process.is_alive())
+        return self.stdout.splitlines(keepends=True)[:count]
+
+    @property
+    def stdout(self):
+        return self.streams[0].read_text() if self.streams[0].exists() else ""
+
+    def send(self, number):
+        """Sends it a signal."""
+        os.kill(self.process.pid, number)
+
+    def wait(self):
+        """Waits for its end; a process that does not end is killed, and the test fails."""
+        self.process.join(LIMIT)
+        if self.process.is_alive():
+            self.process.kill()
+            raise AssertionError(f"no end after {LIMIT} s")
+        err = self.streams[1].read_text()
+        assert "Traceback" not in err, err
+        return self.process.exitcode, self.stdout, err
+
+
+def wait_until(condition):
+    """Waits until condition() is true, and fails after LIMIT seconds."""
+    end = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def run(*words, code=0, folder=None, before=nothing, change=None):
+    """Runs a script and returns its (stdout, stderr).
+
+    Args:
+        words: the command line after `python`.
+        code: expected exit code.
+        folder: working directory (default: the project's).
+        before: a function that the process calls before the script, e.g. to limit file sizes.
+        change: a function from the script's source to the source to run, e.g. small_steps.
+    """
+    if not forkserver and before is nothing and not change:
+        return run_python(*words, code=code, folder=folder)
+    found, out, err = Running(words, folder, before, change).wait()
+    assert found == code, out + err
+    return out, err
+
+
+def run_python(*words, code=0, folder=None, stdout=subprocess.PIPE, **variables):
+    """Runs `python SCRIPT ...` as a new process and returns its (stdout, stderr)."""
+    script, *rest = (str(word) for word in words)
+    environment = {name: value for name, value in os.environ.items() if name not in NEW_PROCESS}
+    result = subprocess.run(
+        [sys.executable, ROOT / script, *rest],
+        cwd=folder or ROOT,
+        env=environment | variables,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert result.returncode == code, f"{result.stdout}{result.stderr}"
+    assert "Traceback" not in result.stderr, result.stderr
+    return result.stdout, result.stderr
+
+
+@contextlib.contextmanager
+def terminal(columns=80):
+    """Yields (the fd that a process writes to, a function that returns what it has shown)."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    shown, stream = pty.openpty()
+    fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def read():
+        os.close(stream)
+        data = b""
+        with contextlib.suppress(OSError):  # how Linux tells that the other end is closed
+            while chunk := os.read(shown, 1024):
+                data += chunk
+        return data.decode()
+
+    yield stream, read
+    os.close(shown)
+
+
+def kill_at(module, name, count, after):
+    """Makes a process kill itself at the count-th call of module.name, before or after it."""
+    module = importlib.import_module(module)
+    original, calls = getattr(module, name), []
+
+    def killing(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == count and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = original(*args, **kwargs)
+        if len(calls) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(module, name, killing)
+
+
+def limit_file_size(size):
+    """Simulates a full disk: writing a file beyond `size` bytes fails."""
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def read_events(folder):
+    """Returns every value in a run's event files: [(tag, step, value)], in the order written."""
+    import tensorflow as tf
+
+    values = []
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            if event.graph_def:
+                values.append(("graph", event.step, event.graph_def))
+            for value in event.summary.value:
+                values.append((value.tag, event.step, tf.make_ndarray(value.tensor)))
+    return values
+
+
+def only_run(log_dir):
+    """Returns the folder of the one run under log_dir, besides the post's."""
+    (folder,) = (path for path in log_dir.iterdir() if not path.name.startswith("the-post"))
+    return folder

@@ -1,0 +1,403 @@
+"""The data: files, batches, downloads, and the rendered substitute."""
+
+import functools
+import gzip
+import hashlib
+import http.server
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from support import input_data, rendered_digits
+from support.input_data import SHA256, as_float, read_data_sets
+from support.terminal import Failure
+
+import matplotlib
+import numpy as np
+import pytest
+from conftest import write_digits, write_idx
+from processes import Running, terminal, wait_until
+
+NAMES = list(SHA256)
+
+
+# ------------------------------------------------------------------------------- intact files
+
+
+def test_train_is_what_input_data_calls_train(small_data):
+    mnist = read_data_sets(small_data, "mnist")
+    with gzip.open(small_data / "train-images-idx3-ubyte.gz") as file:
+        whole = np.frombuffer(file.read()[16:], np.uint8).reshape(-1, 784)
+    np.testing.assert_array_equal(mnist.train.images, as_float(whole[5000:]))
+    assert mnist.train.labels.shape == (600, 10) and mnist.test.images.shape == (500, 784)
+
+
+def test_pixels_are_multiplied_by_a_float32():
+    pixels = np.arange(256, dtype=np.uint8)
+    np.testing.assert_array_equal(
+        as_float(pixels), np.multiply(pixels.astype(np.float32), 1.0 / 255.0)
+    )
+
+
+def test_unpacked_files_are_read_too(small_data, tmp_path):
+    for name in NAMES:
+        (tmp_path / name).write_bytes(gzip.decompress((small_data / f"{name}.gz").read_bytes()))
+    packed, unpacked = (read_data_sets(folder, "mnist") for folder in (small_data, tmp_path))
+    np.testing.assert_array_equal(packed.test.images, unpacked.test.images)
+    np.testing.assert_array_equal(packed.train.labels, unpacked.train.labels)
+
+
+def test_other_digits_than_mnist_are_called_so(small_data, capsys):
+    mnist = read_data_sets(small_data)
+    assert mnist.name == "not MNIST" and mnist.remark == " (not MNIST)"
+    assert "cannot be compared with the post's" in capsys.readouterr().err
+
+
+def test_real_mnist_is_known_and_in_file_order(mnist_dir, capsys):
+    mnist = read_data_sets(mnist_dir)
+    assert mnist.name == "MNIST" and mnist.remark == ""
+    assert mnist.train.images.shape == (55000, 784) and mnist.test.images.shape == (10000, 784)
+    digits = mnist.test.next_batch(12)[1].argmax(1)
+    assert list(digits) == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6]
+    assert capsys.readouterr().err == ""
+
+
+# ------------------------------------------------------------------------------------- batches
+
+
+def test_first_epoch_is_in_file_order_and_drops_the_rest(small_data):
+    train = read_data_sets(small_data).train
+    images, labels = train.images, train.labels
+    for step in range(8):  # 600 digits: 8 batches of 70, 40 digits left over
+        x, y_ = train.next_batch(70)
+        np.testing.assert_array_equal(x, images[step * 70 : step * 70 + 70])
+        np.testing.assert_array_equal(y_, labels[step * 70 : step * 70 + 70])
+
+
+def test_later_epochs_reshuffle_the_previous_one(small_data):
+    train = read_data_sets(small_data, seed=1).train
+    labels = train.labels
+    train.skip(6, 100)
+    np.random.seed(1)  # as the post does
+    for _ in range(2):
+        perm = np.arange(600)
+        np.random.shuffle(perm)
+        labels = labels[perm]
+        epoch = np.concatenate([train.next_batch(100)[1] for _ in range(6)])
+        np.testing.assert_array_equal(epoch, labels)
+
+
+def test_a_run_can_start_at_any_step(small_data):
+    through, direct = (read_data_sets(small_data, seed=3).train for _ in range(2))
+    batches = [through.next_batch(50) for _ in range(40)]
+    direct.skip(17, 50)
+    for expected in batches[17:]:
+        for one, other in zip(direct.next_batch(50), expected):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_gives_another_order(small_data):
+    one, other = (read_data_sets(small_data, seed=seed).train for seed in (1, 2))
+    assert np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
+    assert not np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
+
+
+# ----------------------------------------------------------------------------------- bad files
+
+
+def flip_a_bit(data):
+    return data[:2000] + bytes([data[2000] ^ 4]) + data[2001:]
+
+
+def idx(magic, *sizes, body=b""):
+    return gzip.compress(np.array([magic, *sizes], ">i4").tobytes() + body)
+
+
+BAD = {
+    "truncated": ("train-images-idx3-ubyte", lambda data: data[: len(data) // 2], "corrupt"),
+    "bit flipped": ("train-images-idx3-ubyte", flip_a_bit, "corrupt"),
+    "empty": ("t10k-labels-idx1-ubyte", lambda data: b"", "empty"),
+    "error page": ("t10k-images-idx3-ubyte", lambda data: b"<html>403</html>", "an HTML page"),
+    "magic": (
+        "t10k-images-idx3-ubyte",
+        lambda data: idx(2049, 1, 28, 28),
+        "number 2049",
+    ),
+    "count": ("t10k-labels-idx1-ubyte", lambda data: idx(2049, 9, body=b"12"), "2 bytes"),
+    "size": ("t10k-images-idx3-ubyte", lambda data: idx(2051, 1, 32, 32), "32x32"),
+    "fewer": (
+        "t10k-labels-idx1-ubyte",
+        lambda data: idx(2049, 1, body=b"\1"),
+        "1 labels for 500",
+    ),
+    "overflow": (
+        "t10k-images-idx3-ubyte",
+        lambda data: idx(2051, 268435956, 28, 28, body=bytes(500 * 784)),
+        "announces 268435956 items",
+    ),
+    "label": ("t10k-labels-idx1-ubyte", lambda data: idx(2049, 1, body=b"\x0a"), "label 10"),
+}
+
+
+@pytest.mark.parametrize("dataset", ["auto", "mnist"])
+@pytest.mark.parametrize("name, damage, words", BAD.values(), ids=BAD)
+def test_damaged_file_is_named(small_data, tmp_path, dataset, name, damage, words):
+    for path in small_data.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    path = tmp_path / f"{name}.gz"
+    path.write_bytes(damage(path.read_bytes()))
+    damaged = path.read_bytes()
+    with pytest.raises(Failure) as failure:
+        read_data_sets(tmp_path, dataset)
+    message = str(failure.value)
+    assert message.startswith(str(path)) and words in message and "\n" not in message
+    assert path.read_bytes() == damaged
+
+
+def test_a_flipped_pixel_in_unpacked_mnist_is_found(mnist_dir, tmp_path):
+    for name in NAMES:
+        packed = mnist_dir / f"{name}.gz"
+        (tmp_path / packed.name).symlink_to(packed)
+    images = gzip.decompress((mnist_dir / f"{NAMES[2]}.gz").read_bytes())
+    (tmp_path / NAMES[2]).write_bytes(flip_a_bit(images))
+    with pytest.raises(Failure, match="not MNIST's"):
+        read_data_sets(tmp_path)
+
+
+def test_data_dir_that_is_a_file(tmp_path):
+    (tmp_path / "data").write_text("mine")
+    with pytest.raises(NotADirectoryError):
+        read_data_sets(tmp_path / "data")
+    assert (tmp_path / "data").read_text() == "mine"
+
+
+def test_pipe_in_the_place_of_a_file(tmp_path):
+    os.mkfifo(tmp_path / NAMES[0])
+    with pytest.raises(Failure, match="not a regular file"):
+        read_data_sets(tmp_path)
+
+
+@pytest.mark.parametrize("train, test, name", [(5000, 200, NAMES[0]), (5600, 11, NAMES[2])])
+def test_too_few_digits(tmp_path, train, test, name):
+    write_digits(tmp_path, train, test)
+    with pytest.raises(Failure, match=f"{name}.gz: only {train if name == NAMES[0] else test}"):
+        read_data_sets(tmp_path)
+
+
+# ----------------------------------------------------------------------------------- downloads
+
+
+class Mirror(http.server.ThreadingHTTPServer):
+    """A server on 127.0.0.1; `asked` lists the requested names."""
+
+    def __init__(self, folder, behaviour):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.folder, self.behaviour, self.asked = folder, behaviour, []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
+        threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        behaviour, name = self.server.behaviour, self.path.strip("/")
+        self.server.asked.append(name)
+        data = (self.server.folder / name).read_bytes()
+        if behaviour == "missing":
+            self.send_error(404)
+            return
+        if behaviour == "hangs":
+            time.sleep(20)
+            return
+        if behaviour == "wrong":
+            data = gzip.compress(b"something else")
+        if behaviour == "page":
+            data = b"<html>Forbidden</html>"
+        self.send_response(200)
+        self.send_header("Content-Length", len(data))
+        self.end_headers()
+        if behaviour == "truncated":
+            data = data[: len(data) // 2]
+        if behaviour == "pauses":
+            self.wfile.write(data[:100000])
+            time.sleep(0.25)
+            data = data[100000:]
+        if behaviour == "slow":
+            self.wfile.write(data[:1000])
+            time.sleep(20)
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def mirrors(small_data, monkeypatch):
+    """Returns a function that puts mirrors of the small data in the place of the public ones."""
+    for name in NAMES:
+        data = gzip.decompress((small_data / f"{name}.gz").read_bytes())
+        monkeypatch.setitem(SHA256, name, hashlib.sha256(data).hexdigest())
+    monkeypatch.setattr(input_data, "TIMEOUT", 0.3)
+    servers = []
+
+    def start(*behaviours):
+        servers.extend(Mirror(small_data, behaviour) for behaviour in behaviours)
+        monkeypatch.setattr(input_data, "MIRRORS", [server.url for server in servers])
+        return servers
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+def test_missing_files_are_downloaded(mirrors, small_data, tmp_path):
+    mirrors("intact")
+    mnist = read_data_sets(tmp_path / "new" / "folder", "mnist")
+    assert mnist.name == "MNIST" and len(mnist.test.labels) == 500
+    for name in NAMES:
+        downloaded = (tmp_path / "new" / "folder" / f"{name}.gz").read_bytes()
+        assert downloaded == (small_data / f"{name}.gz").read_bytes()
+
+
+def test_only_missing_files_are_downloaded(mirrors, small_data, tmp_path):
+    (server,) = mirrors("intact")
+    for name in NAMES[1:]:
+        (tmp_path / f"{name}.gz").write_bytes((small_data / f"{name}.gz").read_bytes())
+    read_data_sets(tmp_path, "mnist")
+    assert server.asked == [f"{NAMES[0]}.gz"]
+
+
+@pytest.mark.parametrize("dataset", ["auto", "mnist"])
+def test_nothing_is_downloaded_beside_other_data(mirrors, tmp_path, dataset):
+    (server,) = mirrors("intact")
+    write_digits(tmp_path, seed=7)
+    (tmp_path / f"{NAMES[0]}.gz").unlink()
+    with pytest.raises(Failure, match="nothing is downloaded"):
+        read_data_sets(tmp_path, dataset)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("behaviour", ["missing", "wrong", "page", "truncated", "hangs"])
+def test_second_mirror_is_tried_if_the_first_fails(mirrors, tmp_path, behaviour):
+    mirrors(behaviour, "intact")
+    assert read_data_sets(tmp_path, "mnist").name == "MNIST"
+
+
+@pytest.mark.parametrize("behaviour", ["missing", "wrong", "truncated"])
+def test_nothing_is_left_of_a_failed_download(mirrors, tmp_path, behaviour):
+    mirrors(behaviour, behaviour)
+    with pytest.raises(Failure, match="could not download MNIST"):
+        read_data_sets(tmp_path, "mnist")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_auto_falls_back_to_rendered_digits_and_tells(mirrors, tmp_path, capsys):
+    mirrors("missing")
+    mnist = read_data_sets(tmp_path)
+    assert mnist.name == "rendered digits, not MNIST"
+    assert mnist.remark == " (rendered digits, not MNIST)"
+    note = capsys.readouterr().err
+    assert "NOT MNIST" in note and "404" in note and "To use MNIST" in note
+
+
+def test_corrupt_file_is_no_reason_to_fall_back(mirrors, tmp_path):
+    mirrors("missing")
+    (tmp_path / f"{NAMES[0]}.gz").write_bytes(b"<html>")
+    with pytest.raises(Failure, match="an HTML page"):
+        read_data_sets(tmp_path)
+
+
+def use_mirror(url, sums):
+    """Makes a process download from url; called before the script."""
+    input_data.MIRRORS = [url]
+    SHA256.update(sums)
+
+
+def start_download(url, folder):
+    words = ["single_conv.py", "--steps", 0, "--dataset", "mnist", "--data-dir", folder]
+    words += ["--log-dir", folder.parent / "logs", "--figure", folder.parent / "figure.png"]
+    return Running(words, before=functools.partial(use_mirror, url, dict(SHA256)))
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    (tmp_path / "data").mkdir()
+    return tmp_path / "data"
+
+
+def test_two_downloads_at_once_both_succeed(mirrors, data_dir):
+    (server,) = mirrors("intact")
+    both = [start_download(server.url, data_dir) for _ in range(2)]
+    assert [one.wait()[0] for one in both] == [0, 0]
+    assert sorted(path.name for path in data_dir.iterdir()) == sorted(f"{n}.gz" for n in NAMES)
+
+
+def test_killed_download_leaves_nothing_under_the_real_name(mirrors, data_dir):
+    (server,) = mirrors("slow")
+    running = start_download(server.url, data_dir)
+    wait_until(lambda: server.asked)
+    time.sleep(0.3)
+    running.send(signal.SIGKILL)
+    running.wait()
+    assert list(data_dir.iterdir()) == []
+
+
+FETCH = """
+import sys; sys.path.insert(0, sys.argv[1])
+from support import input_data
+input_data.fetch(sys.argv[2])
+"""
+
+
+def test_download_has_a_bar_on_terminals_only(mirrors, capsys):
+    (server,) = mirrors("pauses")
+    root = pathlib.Path(input_data.__file__).parent.parent
+    command = [sys.executable, "-c", FETCH, root, f"{server.url}{NAMES[0]}.gz"]
+    with terminal() as (stderr, read):
+        process = subprocess.Popen(command, stderr=stderr)
+        shown = read()
+        assert process.wait() == 0
+    assert "B/s" in shown and "%|" in shown
+    input_data.fetch(command[-1])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_data_dir_that_cannot_be_written(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(Failure, match="choose another --data-dir"):
+        read_data_sets(tmp_path)
+
+
+# -------------------------------------------------------------------------------------- rendered
+
+
+def test_rendered_digits_are_as_many_as_mnists_whatever_the_users_settings():
+    one = rendered_digits.rendered_digits(train=55000, test=10000)
+    with matplotlib.rc_context({"figure.facecolor": "black", "text.color": "white"}):
+        other = rendered_digits.rendered_digits(train=55000, test=10000)
+    for array, same in zip(one, other):
+        np.testing.assert_array_equal(array, same)
+    assert one[0].shape == (55000, 784) and one[2].shape == (10000, 784)
+    for images, labels in (one[:2], one[2:]):
+        assert images.dtype == labels.dtype == np.uint8
+        assert np.all(np.bincount(labels, minlength=10) > len(labels) / 12)
+        assert images.max() == 255 and np.median(images) == 0
+        assert np.all(images.max(axis=1) > 100)  # no digit has left its image
+
+
+def test_rendered_test_digits_come_from_other_fonts():
+    assert not set(rendered_digits.TRAIN_FONTS) & set(rendered_digits.TEST_FONTS)
+
+
+def test_idx_writer_of_the_tests_writes_what_is_read(tmp_path):
+    labels = np.arange(10)
+    path = write_idx(tmp_path, NAMES[3], labels)
+    found, array, sha256 = input_data.read_file(tmp_path, NAMES[3])
+    assert (
+        found == path and sha256 == hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
+    )
+    np.testing.assert_array_equal(array, labels)

@@ -1,0 +1,129 @@
+"""Event files: histograms, run folders, the graph, the post's own run."""
+
+import shutil
+
+from support import summaries
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from processes import read_events
+
+from double_conv import DoubleConv
+from single_conv import SingleConv
+
+SETTINGS = {"script": "single_conv.py", "data": "MNIST", "seed": 1}
+
+
+def test_histogram_is_numpys():
+    values = np.random.default_rng(0).normal(size=5000).astype(np.float32)
+    counts, edges = np.histogram(values, bins=30)
+    buckets = summaries.buckets(values).numpy()
+    np.testing.assert_allclose(buckets[:, 0], edges[:-1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(buckets[:, 1], edges[1:], rtol=1e-4, atol=1e-5)
+    assert buckets[:, 2].sum() == 5000 and np.abs(buckets[:, 2] - counts).max() <= 2
+
+
+def test_histogram_of_equal_values():
+    assert summaries.buckets(np.zeros(7, np.float32)).numpy()[:, 2].tolist() == [7] + [0] * 29
+
+
+@pytest.mark.parametrize(
+    "changes, rest",
+    [
+        ({}, ""),
+        ({"seed": 2}, "-seed2"),
+        ({"bfloat16": True, "seed": 3}, "-seed3-bfloat16"),
+        ({"data": "not MNIST"}, "-not-MNIST"),
+        ({"data": "rendered digits, not MNIST"}, "-rendered"),
+    ],
+)
+def test_folder_is_named_for_what_is_not_the_default(tmp_path, changes, rest):
+    name = summaries.new_folder(tmp_path, SETTINGS | changes).name
+    assert name[8] == "-" and (name[:8] + name[9:15]).isdecimal() and name[15:] == rest
+
+
+def test_two_runs_of_a_second_have_their_own_folders(tmp_path):
+    assert len({summaries.new_folder(tmp_path, SETTINGS) for _ in range(2)}) == 2
+
+
+SCOPES = {
+    SingleConv: "input convolution1 pooling1 fully-connected readout optimizer",
+    DoubleConv: "input convolution1 pooling1 convolution2 pooling2 fully-connected dropout readout "
+    "optimizer",
+}
+
+
+@pytest.mark.parametrize("make", [SingleConv, DoubleConv])
+def test_graph_has_the_posts_scopes_and_no_others(make, tmp_path):
+    writer = summaries.RunWriter(tmp_path, make(), SETTINGS | {"data": "not MNIST"}, 100)
+    (value,) = (value for tag, _, value in read_events(writer.folder) if tag == "graph")
+    graph = tf.compat.v1.GraphDef.FromString(value)
+    assert {node.name.split("/")[0] for node in graph.node} == set(SCOPES[make].split())
+    names = {node.name: node.op for node in graph.node}
+    assert names["input/x-input"] == names["optimizer/y-input"] == "Placeholder"
+    inputs = {name.lstrip("^").split(":")[0] for node in graph.node for name in node.input}
+    assert inputs <= set(names)
+
+
+def test_tags_are_in_the_order_to_look_at_them(tmp_path):
+    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS | {"data": "x"}, 100)
+    with writer.as_default(step=0):
+        for tag in ("cross entropy", "accuracy"):
+            tf.summary.scalar(tag, 0.0)
+        summaries.histogram("h_conv1", tf.zeros([3]))
+    writer.finish(0, 0.5)
+    tags = {tag for tag, _, _ in read_events(writer.folder)} - {"graph", "settings"}
+    assert sorted(tags) == ["accuracy", "cross entropy", "filters", "h_conv1", "test accuracy"]
+
+
+@pytest.mark.parametrize("script", ["single", "double"])
+def test_the_posts_run_is_written_once_and_only_beside_mnist(tmp_path, posts_curve, script):
+    settings = SETTINGS | {"script": f"{script}_conv.py"}
+    summaries.RunWriter(tmp_path, SingleConv(), settings | {"data": "not MNIST"}, 100)
+    assert not (tmp_path / summaries.THE_POST).exists()
+    for _ in range(2):
+        summaries.RunWriter(tmp_path, SingleConv(), settings, 100)
+    values = read_events(tmp_path / summaries.THE_POST)
+    for column, tag in enumerate(("cross entropy", "accuracy")):
+        written = {step: value for name, step, value in values if name == tag}
+        expected = {step: np.float32(row[column]) for step, row in posts_curve(script).items()}
+        assert written == expected
+    assert len(values) == 2 * len(expected)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_report_on_a_full_disk_fails(tmp_path, monkeypatch):
+    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS, 100)
+    full = shutil._ntuple_diskusage(2**30, 2**30, 100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(OSError, match="No space left on device"):
+        with writer.as_default(step=0):
+            tf.summary.scalar("accuracy", 0.0)
+
+
+def test_report_into_a_folder_that_is_gone_fails(tmp_path):
+    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS, 100)
+    shutil.rmtree(writer.folder)
+    with pytest.raises(FileNotFoundError):
+        with writer.as_default(step=0):
+            tf.summary.scalar("accuracy", 0.0)
+
+
+def test_rewind_keeps_what_was_logged_before_and_copies_what_it_cannot_read(tmp_path, capsys):
+    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS, film_every=100)
+    for step in range(5):
+        with writer.as_default(step):
+            tf.summary.scalar("accuracy", step)
+    (path,) = writer.folder.glob("events*")
+    with open(path, "ab") as file:
+        file.write(b"half a record")
+    whole = path.read_bytes()
+    summaries.rewind(writer.folder, first=3)
+    assert [step for tag, step, _ in read_events(writer.folder) if tag == "accuracy"] == [0, 1, 2]
+    assert not list(writer.folder.glob("unreadable*"))  # the cut was before the half record
+    path.write_bytes(whole)
+    summaries.rewind(writer.folder, first=9)
+    (copy,) = writer.folder.glob("unreadable*")
+    assert copy.read_bytes() == whole and str(copy) in capsys.readouterr().err
+    assert len([1 for tag, _, _ in read_events(writer.folder) if tag == "accuracy"]) == 5

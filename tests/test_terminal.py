@@ -1,0 +1,98 @@
+"""The command line: --help, streams that are closed or full, files written whole."""
+
+import pathlib
+import subprocess
+import sys
+
+from support import terminal
+
+import pytest
+from processes import ROOT, run, run_python
+
+SCRIPTS = ["single_conv.py", "double_conv.py", "visualize_filters.py"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_fits_80_columns_and_names_every_default(script):
+    out, err = run(script, "--help")
+    assert err == "" and "Example:" in out and "(default: /tmp/data)" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_tensorflows_messages_are_for_those_who_ask():
+    assert "oneDNN" in run_python("single_conv.py", "--help", TF_CPP_MIN_LOG_LEVEL="0")[1]
+
+
+def shell(command, folder, data):
+    """Runs a shell command, in which $single is single_conv.py on small data, without a figure."""
+    words = f"--steps 20 --data-dir {data} --log-dir {folder}/logs --figure {folder}/f.png"
+    single = f"{sys.executable} {ROOT}/single_conv.py {words}"
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command.replace("$single", single)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def test_reader_that_goes_away(small_data, tmp_path):
+    result = shell("$single | head -1", tmp_path, small_data)
+    assert result.returncode == 141
+    assert result.stdout.startswith("step 0") and result.stdout.count("\n") == 1
+    assert "Error" not in result.stderr and "Exception" not in result.stderr
+
+
+def test_help_into_a_closed_pipe_is_quiet(small_data, tmp_path):
+    assert shell("$single --help | true", tmp_path, small_data).stderr == ""
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_stdout_is_one_line(small_data, tmp_path):
+    result = shell("$single > /dev/full", tmp_path, small_data)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "single_conv.py: No space left on device"
+    assert "Exception" not in result.stderr
+
+
+def test_closed_streams_do_not_stop_a_run(small_data, tmp_path):
+    assert shell("$single <&- >&- 2>&-", tmp_path, small_data).returncode == 0
+    assert (tmp_path / "f.png").stat().st_size > 10000
+
+
+def test_temporary_folder_is_not_needed(small_data, tmp_path):
+    result = shell("TMPDIR=/nowhere $single --dataset mnist", tmp_path, small_data)
+    assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
+
+
+def test_hangup_is_ignored_under_nohup(small_data, tmp_path):
+    command = "nohup $single > out & sleep 1; kill -HUP $!; wait $!"
+    assert shell(command, tmp_path, small_data).returncode == 0
+    assert "test accuracy" in (tmp_path / "out").read_text()
+
+
+def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fill_the_disk(temporary, data):
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "write_bytes", fill_the_disk)
+        with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+            terminal.write_whole(path, b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"] and path.read_text() == "old"
+    terminal.write_whole(path, b"new")
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("text, number", [("0", 0), ("31", 31), ("-1", None), ("32", None)])
+def test_integer_has_bounds(text, number):
+    parse = terminal.integer(0, 31)
+    if number is None:
+        with pytest.raises(terminal.argparse.ArgumentTypeError, match="from 0 to 31"):
+            parse(text)
+    else:
+        assert parse(text) == number
