@@ -9,10 +9,7 @@ Y_ = tf.TensorSpec([None, 10], name="optimizer/y-input")
 
 
 def weight_variable(shape, random, name):
-    """Returns a float32 variable drawn from a truncated normal distribution (stddev 0.1).
-
-    The numbers come from `random`, a tf.random.Generator.
-    """
+    """Returns a float32 variable, truncated normal (stddev 0.1), from `random`, a Generator."""
     initial = random.truncated_normal(shape, stddev=0.1)
     return tf.Variable(initial, name=name)
 

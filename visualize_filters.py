@@ -88,10 +88,7 @@ def visualize(network, images, sub_filter, title):
 
 
 def choose(labels, wanted):
-    """Returns the indices of the first example of each wanted digit.
-
-    A repeated digit gives its next example: 3,3 the first two threes.
-    """
+    """Returns the indices of each wanted digit's first example; if repeated, of its next one."""
     chosen = []
     for place, digit in enumerate(wanted):
         examples, taken = np.flatnonzero(labels == digit), wanted[:place].count(digit)
@@ -139,8 +136,7 @@ def options():
 
 def main():
     args = options()
-    folder = args.figure_dir or pathlib.Path(".")
-    paths = [folder / "layer1.png", folder / "layer2.png"]
+    paths = [(args.figure_dir or pathlib.Path()) / name for name in ("layer1.png", "layer2.png")]
     window = figures.opens_window(args.figure_dir, paths, "--figure-dir")
     network = DoubleConv()
     trained_on = restore(network, args.checkpoint)

@@ -29,11 +29,9 @@ def check_path(folder):
 
 
 def read_settings(path):
-    """Returns the settings in a checkpoint of ours, None if it is corrupt.
-
-    Raises Failure if another program wrote it, OSError if it may not be read.
-    """
-    open(f"{path}.index", "rb").close()
+    """Returns the settings in a checkpoint of ours, None if it is corrupt; or raises a Failure."""
+    for file in path.parent.glob(f"{path.name}.*"):
+        file.open("rb").close()
     try:
         reader = tf.train.load_checkpoint(str(path))
         if reader.has_tensor(SETTINGS):
@@ -92,9 +90,8 @@ class Saver:
         if self.step > last:
             raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
         self.old = found if overwrite else {}  # deleted as soon as the new run has saved
-        for path in self.folder.glob(f"{NAME}-*_temp"):
-            if path.name[len(NAME) + 1 : -len("_temp")].isdecimal():
-                shutil.rmtree(path)  # left by a run killed while saving
+        for path in self.folder.glob(f"{NAME}-[0-9]*_temp"):
+            shutil.rmtree(path)  # left by a run killed while saving
         return int(self.step) + 1
 
     def restore_newest(self, found):
@@ -121,10 +118,7 @@ class Saver:
         say(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
     def save(self, step):
-        """Saves train_data-<step>, then deletes all but the newest five.
-
-        Raises a Failure if saving fails, e.g. on a full disk; earlier checkpoints are untouched.
-        """
+        """Saves train_data-<step>, then deletes all but the newest five; or raises a Failure."""
         name = f"{NAME}-{step}"
         self.step.assign(step)
         self.saved_settings.assign(json.dumps(self.settings | {"run": self.run}))

@@ -34,17 +34,10 @@ def contact_sheet(rows, cell):
 
 
 def draw_features(filters, images, maps, title, cell=28):
-    """Draws filters and, below them, each digit followed by its feature maps.
+    """Draws filters [h, w, n], at most 32 per row, and returns a matplotlib figure.
 
-    Args:
-        filters: [h, w, n]; at most 32 per row.
-        images: the digits, float32 [count, 784].
-        maps: their feature maps [count, h, w, n], laid out like the filters.
-        title: two lines of caption.
-        cell: a cell's width in pixels.
-
-    Returns:
-        A matplotlib figure, at one output pixel per sheet pixel.
+    Below them, each of the digits, images [count, 784], is followed by its feature maps, maps
+    [count, h, w, n], laid out like the filters. The title has two lines; cells are `cell` pixels.
     """
     rows, columns = [], min(filters.shape[-1], 32)
     for first, features in zip([None, *images.reshape(-1, 28, 28)], [filters, *maps]):
@@ -87,10 +80,9 @@ def opens_window(requested, paths, option):
 
 @contextlib.contextmanager
 def drawing(window, paths, dpi=200):
-    """Opens the figures drawn in its `with` block in windows, or saves them to paths in order.
+    """Opens the figures drawn in its `with` block in windows; saves them to paths if none opens.
 
-    They look the same whatever the user's matplotlibrc says. They are saved, too, if no window can
-    be opened.
+    They look the same whatever the user's matplotlibrc says.
     """
     with matplotlib.style.context("default"):
         try:

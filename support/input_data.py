@@ -1,10 +1,6 @@
-"""MNIST, under the names of the module that the post imports.
+"""MNIST, under the names of the post's tensorflow/examples/tutorials/mnist/input_data.py (0.12.1).
 
-    mnist = input_data.read_data_sets("/tmp/data")
-    x, y_ = mnist.train.next_batch(50)
-
-After TensorFlow 0.12.1's tensorflow/examples/tutorials/mnist/input_data.py, with checksums, safe
-downloads, and digits rendered from fonts where MNIST is not available.
+With checksums, safe downloads, and digits rendered from fonts if MNIST is not available.
 """
 
 import gzip
@@ -57,11 +53,7 @@ class DataSet:
         return one_hot(self._digits)
 
     def next_batch(self, batch_size):
-        """Returns the next images [batch_size, 784] and labels [batch_size, 10].
-
-        The first epoch is in file order; each later epoch reshuffles the previous one, and an
-        incomplete last batch is dropped.
-        """
+        """Returns the next images [batch_size, 784] and labels [batch_size, 10]."""
         batch = self._next_indices(batch_size)
         return as_float(self._pixels[batch]), one_hot(self._digits[batch])
 
@@ -71,6 +63,8 @@ class DataSet:
             self._next_indices(batch_size)
 
     def _next_indices(self, batch_size):
+        # The first epoch is in file order; each later epoch reshuffles the previous one, and an
+        # incomplete last batch is dropped.
         if self._index_in_epoch + batch_size > len(self._order):
             perm = np.arange(len(self._order))
             self._random.shuffle(perm)
@@ -95,18 +89,13 @@ class DataSets(NamedTuple):
     train: DataSet
     test: DataSet
     name: str  # "MNIST", "not MNIST" or "rendered digits, not MNIST"
-
-    @property
-    def remark(self):
-        """Suffix for every printed accuracy: empty for MNIST, else the data set's name."""
-        return "" if self.name == "MNIST" else f" ({self.name})"
+    remark: str  # behind every printed accuracy: "", " (not MNIST)", ...
 
 
 def read_data_sets(data_dir, dataset="auto", seed=1):
     """Returns the DataSets that --data-dir and --dataset ask for.
 
-    Raises:
-        Failure: a file is corrupt (whatever --dataset says), or MNIST is required but unavailable.
+    Raises a Failure if a file is corrupt, or MNIST is required but unavailable.
     """
     files = None if dataset == "rendered" else read_files(data_dir, dataset == "mnist")
     if files:
@@ -118,7 +107,8 @@ def read_data_sets(data_dir, dataset="auto", seed=1):
         test, name = (test_images, test_labels), "rendered digits, not MNIST"
     if name == "not MNIST":
         say(f"{data_dir} does not contain MNIST: results cannot be compared with the post's")
-    return DataSets(DataSet(*train, seed), DataSet(*test, seed), name)
+    remark = f" ({name})" if name != "MNIST" else ""
+    return DataSets(DataSet(*train, seed), DataSet(*test, seed), name, remark)
 
 
 def read_files(data_dir, required):
@@ -211,10 +201,7 @@ def parse_idx(data, name):
 
 
 def download(name, data_dir):
-    """Downloads a file; it is moved into place only after its checksum matches.
-
-    Raises ConnectionError if no mirror could deliver it; args holds each mirror's error.
-    """
+    """Downloads a file whole, or raises ConnectionError with each mirror's error in its args."""
     check_writable(data_dir, "--data-dir")
     errors = []
     for mirror in MIRRORS:

@@ -19,10 +19,7 @@ TEST_FONTS = "DejaVuSerif DejaVuSerif-Bold DejaVuSerif-Italic DejaVuSerif-BoldIt
 
 
 def rendered_digits(train, test):
-    """Returns `train` images and their labels, `test` images and their labels; deterministic.
-
-    Images are uint8 [n, 784], labels uint8 [n].
-    """
+    """Returns uint8 train images [train, 784], their labels [train], and the same for the test."""
     random = np.random.default_rng(1)
     arrays = []
     for fonts, count in ((TRAIN_FONTS, train), (TEST_FONTS, test)):
@@ -56,10 +53,7 @@ def draw_glyph(digit, font):
 
 
 def random_transforms(random, count):
-    """Returns [count, 8] float32 projective transforms: rotation, shear, scaling and translation.
-
-    Each maps output pixels to input pixels (tf.raw_ops.ImageProjectiveTransformV3).
-    """
+    """Returns projective transforms, output to input pixels, float32 [count, 8]."""
     turn = np.radians(random.uniform(-15, 15, count))
     shear = random.uniform(-0.25, 0.25, count)
     scale_x, scale_y = 1 / random.uniform(0.75, 1.15, (2, count))

@@ -57,10 +57,7 @@ def stop(number, _):
 
 
 def run(main, if_stopped=""):
-    """Runs main() as a command-line program, with one-line errors instead of tracebacks.
-
-    Ctrl-C and SIGTERM print "stopped" and if_stopped.
-    """
+    """Runs main() with one-line errors; Ctrl-C and SIGTERM print "stopped" and if_stopped."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) != signal.SIG_IGN:  # as a background job's Ctrl-C is
             signal.signal(number, stop)

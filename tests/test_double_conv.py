@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import pathlib
 import random
 import shutil
 import signal
@@ -413,11 +414,16 @@ def test_folder_called_train_data_is_no_obstacle(small_data, tmp_path):
     assert saved_steps(tmp_path) == [0]
 
 
-def test_checkpoint_without_permission_is_not_called_corrupt(copy, monkeypatch):
-    def deny(path, *_):
-        raise PermissionError(13, "Permission denied", path)
+@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
+def test_checkpoint_without_permission_is_not_called_corrupt(copy, monkeypatch, suffix):
+    original = pathlib.Path.open
 
-    monkeypatch.setattr(checkpoints, "open", deny, raising=False)
+    def deny(path, *mode):
+        if path.name == f"train_data-60{suffix}":
+            raise PermissionError(13, "Permission denied", str(path))
+        return original(path, *mode)
+
+    monkeypatch.setattr(pathlib.Path, "open", deny)
     with pytest.raises(PermissionError):
         checkpoints.read_settings(copy / "train_data-60")
 

@@ -96,3 +96,23 @@ def test_integer_has_bounds(text, number):
             parse(text)
     else:
         assert parse(text) == number
+
+
+@pytest.mark.parametrize("version", [(3, 9, 18), (3, 14, 0)])
+def test_wrong_python_version_is_one_line(version):
+    code = f"import sys; sys.version_info = {version}; import support"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 1
+    assert "TensorFlow 2.21 needs 3.10 to 3.13" in result.stderr and result.stderr.count("\n") == 1
+
+
+def requirements():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("line", requirements())
+def test_every_requirement_is_bounded(line):
+    assert ">=" in line and ",<" in line
