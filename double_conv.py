@@ -14,8 +14,8 @@ Example:
 """
 
 import collections
-import pathlib
 import sys
+from pathlib import Path
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, input_data, summaries, terminal
@@ -130,23 +130,18 @@ def options():
     """Returns the command line's options."""
     parser = terminal.training_parser(__doc__, steps=20000, log_dir="/tmp/cnn")
     text = "folder for train_data-<step>; the newest five are kept (default: current folder)"
-    parser.add_argument(
-        "--checkpoint-dir", type=pathlib.Path, default=".", metavar="DIR", help=text
-    )
+    parser.add_argument("--checkpoint-dir", type=Path, default=".", metavar="DIR", help=text)
     again = parser.add_mutually_exclusive_group()
-    text = (
-        "continue from the newest checkpoint in --checkpoint-dir; --steps may be raised, all other "
-        "settings must match"
-    )
+    text = "continue from the newest checkpoint; --steps may be raised, all else must match"
     again.add_argument("--resume", action="store_true", help=text)
-    text = "delete an earlier run's checkpoints in --checkpoint-dir and start over"
+    text = "delete an earlier run's checkpoints and start over"
     again.add_argument("--overwrite", action="store_true", help=text)
-    text = (
-        "compute convolutions and matrix products in bfloat16; variables and Adam stay in float32. "
-        "1.3x as fast on CPUs with AVX512-BF16, possibly slower without"
-    )
+    text = "multiply in bfloat16: 1.3x as fast on CPUs with AVX512-BF16, else perhaps slower"
     parser.add_argument("--bfloat16", action="store_true", help=text)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.bfloat16:
+        terminal.warn_if_bfloat16_is_slow()
+    return args
 
 
 def main():
@@ -182,8 +177,8 @@ def main():
     writer.finish(args.steps, test_accuracy)
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
     terminal.say(f"checkpoints: {newest} and up to four earlier ones")
-    script = pathlib.Path(sys.argv[0]).with_name("visualize_filters.py")
-    terminal.next_command("python", script, newest, *terminal.data_options(args, mnist.name))
+    script = Path(sys.argv[0]).with_name("visualize_filters.py")
+    terminal.next_command("python", script, newest, *mnist.options)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ Example:
 """
 
 import collections
-import pathlib
+from pathlib import Path
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import figures, input_data, summaries, terminal
@@ -105,14 +105,14 @@ def options():
     """Returns the command line's options."""
     parser = terminal.training_parser(__doc__, steps=1000, log_dir="/tmp/cnn_single")
     text = "save the figure (default: open a window or, without a display, save single_conv.png)"
-    parser.add_argument("--figure", type=pathlib.Path, metavar="PNG", help=text)
+    parser.add_argument("--figure", type=Path, metavar="PNG", help=text)
     return parser.parse_args()
 
 
 def main():
     args = options()
-    paths = [args.figure or pathlib.Path("single_conv.png")]
-    window = figures.opens_window(args.figure, paths, "--figure")
+    paths = [args.figure or Path("single_conv.png")]
+    figures.check_paths(paths, "--figure")
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
     network = SingleConv(args.seed)
     settings = {"script": "single_conv.py", "data": mnist.name, "seed": args.seed}
@@ -135,7 +135,7 @@ def main():
         "single_conv.py: the 16 filters (top row) and their feature maps for 12 test digits\n"
         f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
     )
-    with figures.drawing(window, paths, dpi=100):
+    with figures.drawing(args.figure is None, paths, dpi=100):
         figure = visualize(network, mnist.test.next_batch(12)[0], title)
         writer.finish(args.steps, test_accuracy, figures.as_png(figure, dpi=100))
 

@@ -14,12 +14,12 @@ Example:
 
 import argparse
 import json
-import pathlib
 import re
+from pathlib import Path
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, figures, input_data, terminal
-from support.terminal import Failure
+from support.terminal import Failure, integer
 
 import numpy as np
 import tensorflow as tf
@@ -46,7 +46,7 @@ def restore(network, path):
     Returns the name of the data set it was trained on, None if another program wrote it. Raises a
     Failure if it is missing, corrupt, or from a different network.
     """
-    if not pathlib.Path(f"{path}.index").is_file() and not path.is_file():
+    if not Path(f"{path}.index").is_file() and not path.is_file():
         others = checkpoints.list_checkpoints(path if path.is_dir() else path.parent)
         found = f"found {', '.join(map(str, others))}; " if others else ""
         raise Failure(f"{path}: no such checkpoint; {found}double_conv.py trains one")
@@ -59,8 +59,7 @@ def restore(network, path):
             key = key if key in shapes else name_of_2016
             variable = getattr(network, name)
             if shapes.get(key) != variable.shape:
-                message = f"{name} is missing or has another shape"
-                raise Failure(f"{path} is from a different network: {message}")
+                raise Failure(f"{path} is from a different network: {name} is missing or differs")
             variable.assign(reader.get_tensor(key))
         settings = checkpoints.SETTINGS
         return json.loads(reader.get_tensor(settings))["data"] if settings in shapes else None
@@ -89,12 +88,11 @@ def visualize(network, images, sub_filter, title):
 
 def choose(labels, wanted):
     """Returns the indices of each wanted digit's first example; if repeated, of its next one."""
-    chosen = []
-    for place, digit in enumerate(wanted):
-        examples, taken = np.flatnonzero(labels == digit), wanted[:place].count(digit)
-        if taken == len(examples):
-            raise Failure(f"--digits: the test set has only {taken} examples of the digit {digit}")
-        chosen.append(examples[taken])
+    examples = {digit: iter(np.flatnonzero(labels == digit)) for digit in wanted}
+    chosen = [next(examples[digit], None) for digit in wanted]
+    if None in chosen:
+        digit = wanted[chosen.index(None)]
+        raise Failure(f"--digits: the test set has too few examples of the digit {digit}")
     return chosen
 
 
@@ -108,7 +106,7 @@ def digit_list(text):
 
 def checkpoint_path(text):
     """An argparse type: a checkpoint; also accepts one of its files, as shell completion gives."""
-    return pathlib.Path(re.sub(r"\.(index|data-\d+-of-\d+)$", "", text))
+    return Path(re.sub(r"\.(index|data-\d+-of-\d+)$", "", text))
 
 
 def options():
@@ -117,27 +115,22 @@ def options():
     text = "checkpoint to draw (default: train_data-20000)"
     parser.add_argument("checkpoint", nargs="?", type=checkpoint_path, help=text)
     text = "sub-filter of the second layer to show, 0 to 31 (default: 0)"
-    parser.add_argument(
-        "--sub-filter", type=terminal.integer(0, 31), default=0, metavar="K", help=text
-    )
+    parser.add_argument("--sub-filter", type=integer(0, 31), default=0, metavar="K", help=text)
     which = parser.add_mutually_exclusive_group()
     text = "show the first N test digits, 1 to 100 (default: 10)"
-    which.add_argument("--first", type=terminal.integer(1, 100), default=10, metavar="N", help=text)
+    which.add_argument("--first", type=integer(1, 100), default=10, metavar="N", help=text)
     text = "show the first test example of each listed digit (repeat a digit for its next example)"
     which.add_argument("--digits", type=digit_list, metavar="D,D,...", help=text)
-    text = (
-        "save layer1.png and layer2.png in this folder (default: open windows or, without a "
-        "display, save in the current folder)"
-    )
-    parser.add_argument("--figure-dir", type=pathlib.Path, metavar="DIR", help=text)
-    parser.set_defaults(checkpoint=pathlib.Path("train_data-20000"))
+    text = "save the figures here (default: open windows; without a display, the current folder)"
+    parser.add_argument("--figure-dir", type=Path, metavar="DIR", help=text)
+    parser.set_defaults(checkpoint=Path("train_data-20000"))
     return parser.parse_args()
 
 
 def main():
     args = options()
-    paths = [(args.figure_dir or pathlib.Path()) / name for name in ("layer1.png", "layer2.png")]
-    window = figures.opens_window(args.figure_dir, paths, "--figure-dir")
+    paths = [(args.figure_dir or Path()) / name for name in ("layer1.png", "layer2.png")]
+    figures.check_paths(paths, "--figure-dir")
     network = DoubleConv()
     trained_on = restore(network, args.checkpoint)
     terminal.say(f"restored {args.checkpoint}")
@@ -152,7 +145,7 @@ def main():
     else:
         images, _ = mnist.test.next_batch(args.first)
     title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
-    with figures.drawing(window, paths):
+    with figures.drawing(args.figure_dir is None, paths):
         visualize(network, images, args.sub_filter, title)
 
 

@@ -25,8 +25,7 @@ stderr, ctrl_c = os.dup(2), signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl
 try:
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        with open(os.devnull, "w") as devnull:
-            os.dup2(devnull.fileno(), 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     import tensorflow  # noqa: F401
 except ImportError as error:
     sys.exit(f"{error}; install the requirements: pip install -r requirements.txt")

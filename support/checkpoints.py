@@ -1,8 +1,8 @@
 """Saving and resuming a run, on tf.train.CheckpointManager."""
 
 import json
-import pathlib
 import shutil
+from pathlib import Path
 
 from support.terminal import Failure, check_writable, reason, say
 
@@ -74,9 +74,8 @@ class Saver:
         self.manager = tf.train.CheckpointManager(
             self.checkpoint, str(self.folder), max_to_keep=5, checkpoint_name=NAME
         )
-        managed = [pathlib.Path(path) for path in self.manager.checkpoints]
-        managed = [path for path in managed if pathlib.Path(f"{path}.index").exists()]
-        found = {path: read_settings(path) for path in list_checkpoints(self.folder) + managed}
+        known = [*list_checkpoints(self.folder), *map(Path, self.manager.checkpoints)]
+        found = {p: read_settings(p) for p in known if Path(f"{p}.index").exists()}
         if found and not resume and not overwrite:
             raise Failure(
                 f"{self.folder} already contains {', '.join(path.name for path in found)}; "
@@ -105,14 +104,10 @@ class Saver:
                 if settings:
                     self.checkpoint.restore(str(path)).assert_consumed()
                     self.run = settings["run"]
-                    say(f"resuming from {path}")
-                    return
-            except AssertionError:
-                message = f"{path} is from a different network; use --overwrite to start over"
-                raise Failure(message) from None
-            except CORRUPT:
+                    return say(f"resuming from {path}")
+            except (AssertionError, *CORRUPT):
                 pass
-            say(f"{path} is corrupt or truncated; skipping it")
+            say(f"{path} is corrupt, truncated or from a different network; skipping it")
         if found:
             raise Failure(f"no usable checkpoint in {self.folder}; use --overwrite to start over")
         say(f"no checkpoint to resume in {self.folder}; starting from step 0")

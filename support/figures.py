@@ -2,8 +2,6 @@
 
 import contextlib
 import io
-import os
-import sys
 
 from support import MPLBACKEND
 from support.terminal import Failure, check_writable, say, write_whole
@@ -63,35 +61,29 @@ def as_png(figure, dpi):
     return buffer.getvalue()
 
 
-def opens_window(requested, paths, option):
-    """Returns whether to open windows: no file was requested and there is a display.
-
-    If not, checks that the figures can be saved to paths. To be called before any work starts.
-    """
-    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if requested is None and (display or sys.platform in ("darwin", "win32")):
-        return True
+def check_paths(paths, option):
+    """Raises a Failure that names the option if figures cannot be saved to paths."""
     for path in paths:
         check_writable(path.parent, option)
         if path.is_dir() or path.suffix.lower() != ".png":
             raise Failure(f"{path} is not a PNG file's name; choose another {option}")
-    return False
 
 
 @contextlib.contextmanager
 def drawing(window, paths, dpi=200):
-    """Opens the figures drawn in its `with` block in windows; saves them to paths if none opens.
+    """Opens the figures drawn in its `with` block in windows if `window` and a display is there.
 
-    They look the same whatever the user's matplotlibrc says.
+    Otherwise saves them to paths. They look the same whatever the user's matplotlibrc says.
     """
+    backend = MPLBACKEND if window else "agg"
     with matplotlib.style.context("default"):
         try:
-            if not window or MPLBACKEND:
-                plt.switch_backend(MPLBACKEND if window else "agg")
-            window = bool(plt.figure().canvas.required_interactive_framework)
+            if backend:
+                plt.switch_backend(backend)
+            window = plt.figure().canvas.required_interactive_framework
         except Exception as error:  # each GUI toolkit raises its own
             say(f"cannot open a window ({error}); saving to a file instead")
-            window = False
+            window = None
             plt.switch_backend("agg")
         plt.close("all")
         yield

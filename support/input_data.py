@@ -3,6 +3,7 @@
 With checksums, safe downloads, and digits rendered from fonts if MNIST is not available.
 """
 
+import collections
 import gzip
 import hashlib
 import http.client
@@ -10,7 +11,6 @@ import io
 import shutil
 import urllib.request
 import zlib
-from typing import NamedTuple
 
 from support.rendered_digits import rendered_digits
 from support.terminal import BAR, Failure, check_writable, say, write_whole
@@ -83,21 +83,26 @@ def one_hot(labels):
     return np.eye(10, dtype=np.float32)[labels]
 
 
-class DataSets(NamedTuple):
-    """What read_data_sets returns: the two parts that the post uses, and what they are."""
-
-    train: DataSet
-    test: DataSet
-    name: str  # "MNIST", "not MNIST" or "rendered digits, not MNIST"
-    remark: str  # behind every printed accuracy: "", " (not MNIST)", ...
+# Two DataSets; "MNIST", "not MNIST" or "rendered digits, not MNIST"; the remark that follows every
+# printed accuracy: "", " (not MNIST)", ...; and the options with which a script reads them again.
+DataSets = collections.namedtuple("DataSets", "train test name remark options")
 
 
 def read_data_sets(data_dir, dataset="auto", seed=1):
     """Returns the DataSets that --data-dir and --dataset ask for.
 
-    Raises a Failure if a file is corrupt, or MNIST is required but unavailable.
+    Raises a Failure if a file is corrupt, ConnectionError if MNIST is required but unavailable.
     """
-    files = None if dataset == "rendered" else read_files(data_dir, dataset == "mnist")
+    files = None
+    try:
+        if dataset != "rendered":
+            files = read_files(data_dir)
+    except ConnectionError as error:
+        if dataset == "mnist":
+            raise
+        line = "=" * 78
+        note = "this run uses digits rendered from matplotlib's fonts; its numbers\ncannot be"
+        say(f"{line}\nNOT MNIST: {note} compared with the post's. The reason:\n{error}.\n{line}")
     if files:
         _, (images, labels, *test), sums = zip(*files)
         train = images[VALIDATION_SIZE:], labels[VALIDATION_SIZE:]
@@ -108,39 +113,24 @@ def read_data_sets(data_dir, dataset="auto", seed=1):
     if name == "not MNIST":
         say(f"{data_dir} does not contain MNIST: results cannot be compared with the post's")
     remark = f" ({name})" if name != "MNIST" else ""
-    return DataSets(DataSet(*train, seed), DataSet(*test, seed), name, remark)
+    options = ["--data-dir", data_dir] if files else ["--dataset", "rendered"]
+    return DataSets(DataSet(*train, seed), DataSet(*test, seed), name, remark, options)
 
 
-def read_files(data_dir, required):
+def read_files(data_dir):
     """Returns [(path, array, sha256 of the unpacked file)] of the four files.
 
-    Downloads what is missing. If that fails, returns None, or raises a Failure if `required`.
+    Downloads what is missing, but nothing beside other data than MNIST.
     """
     files = {name: read_file(data_dir, name) for name in SHA256}
     missing = [name for name in SHA256 if not files[name]]
     foreign = [file[0] for name, file in files.items() if file and file[2] != SHA256[name]]
-    if foreign and missing:
-        message = f"{data_dir} has no {missing[0]}, and {foreign[0].name} is not MNIST's"
-        raise Failure(f"{message}, so nothing is downloaded; choose another --data-dir")
-    if len(foreign) == 1:
-        message = "not MNIST's (wrong checksum), though the other three files are"
-        raise Failure(f"{foreign[0]}: {message}. Delete it to download it again")
-    try:
-        for name in missing:
-            download(name, data_dir)
-            files[name] = read_file(data_dir, name)
-    except ConnectionError as error:
-        advice = f"put the four MNIST files ({missing[0]}.gz, ...) in {data_dir}"
-        if required:
-            raise Failure(f"could not download MNIST ({'; '.join(error.args)}); {advice}") from None
-        answers = "".join(f"  {answer}\n" for answer in error.args)
-        say(
-            f"{'=' * 78}\nNOT MNIST: this run uses digits rendered from matplotlib's fonts; its "
-            f"numbers\ncannot be compared with the post's. MNIST is not in {data_dir}\nand could "
-            f"not be downloaded:\n{answers}To use MNIST, run this again with network access, or\n"
-            f"{advice}.\n{'=' * 78}"
-        )
-        return None
+    if foreign and (missing or len(foreign) == 1):
+        message = "not MNIST's (wrong checksum). Delete it to download MNIST's, or choose another"
+        raise Failure(f"{foreign[0]}: {message} --data-dir, with four files that belong together")
+    for name in missing:
+        download(name, data_dir)
+        files[name] = read_file(data_dir, name)
     train, train_labels, test, test_labels = files.values()
     for images, labels, least in (train, train_labels, 5100), (test, test_labels, 100):
         if len(images[1]) != len(labels[1]):
@@ -172,9 +162,8 @@ def unpack(data):
     try:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
-        if data.lstrip()[:1] == b"<":
-            raise ValueError("an HTML page, not a gzip file") from None
-        raise ValueError(f"corrupt ({str(error).lower()})") from None
+        what = "an HTML page" if data.lstrip()[:1] == b"<" else "corrupt"
+        raise ValueError(f"{what} ({str(error).lower()})") from None
 
 
 def parse_idx(data, name):
@@ -201,7 +190,7 @@ def parse_idx(data, name):
 
 
 def download(name, data_dir):
-    """Downloads a file whole, or raises ConnectionError with each mirror's error in its args."""
+    """Downloads a file whole; raises ConnectionError if no mirror delivers it."""
     check_writable(data_dir, "--data-dir")
     errors = []
     for mirror in MIRRORS:
@@ -214,7 +203,8 @@ def download(name, data_dir):
             errors.append(f"{mirror}: {str(error).strip('<>')}")
         else:
             return write_whole(data_dir / f"{name}.gz", data)
-    raise ConnectionError(*errors)
+    advice = f"try again with network access, or put the four MNIST files (*.gz) in {data_dir}"
+    raise ConnectionError(f"could not download MNIST ({'; '.join(errors)}); {advice}")
 
 
 def fetch(url):

@@ -5,14 +5,13 @@ import csv
 import datetime
 import errno
 import os
-import pathlib
 import shutil
 import time
+from pathlib import Path
 
 from support.figures import contact_sheet
 from support.terminal import next_command, say
 
-import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.histogram.metadata import create_summary_metadata
 
@@ -20,7 +19,7 @@ THE_POST = "the-post-tensorflow-0.12.1"
 
 
 class RunWriter:
-    """tf.summary's file writer for a run: a report is on disk when its `with` block ends.
+    """tf.summary's file writer for a run: what is logged is on disk when a `with` block ends.
 
     Makes a new folder under log_dir, or continues the run `resumed` at the step `first`. Also
     writes the settings, a dict, as text; the network's train_step as the graph; and the first
@@ -28,44 +27,40 @@ class RunWriter:
     """
 
     def __init__(self, log_dir, network, settings, film_every, resumed="", first=0):
-        self.network, self.film_every, self.last_film = network, film_every, None
+        self.network, self.film_every = network, film_every
         self.folder = log_dir / resumed if resumed else new_folder(log_dir, settings)
         if not self.folder.exists():
             say(f"{self.folder} no longer exists; its curves will start at step {first}")
             self.folder.mkdir(parents=True)
         rewind(self.folder, first)
         self.writer = tf.summary.create_file_writer(str(self.folder))
-        if settings["data"] == "MNIST":
-            write_the_posts_run(log_dir, settings["script"])
         if not resumed:
-            rows = [f"| {name} | {value} |" for name, value in settings.items()]
-            text = "\n".join(["| setting | value |", "| --- | --- |", *rows])
             graph = network.train_step.get_concrete_function().graph.as_graph_def()
             # Nodes outside all scopes are tf.function's own output plumbing.
             nodes = [node for node in graph.node if "/" in node.name]
-            with self.as_default(step=0):
-                tf.summary.text("settings", text)
+            with self.as_default(step=0, film=False):
+                tf.summary.text("settings", "\n".join(f"- {k}: {v}" for k, v in settings.items()))
                 tf.summary.graph(tf.compat.v1.GraphDef(node=nodes, versions=graph.versions))
+        if settings["data"] == "MNIST":
+            with contextlib.suppress(FileExistsError):
+                write_the_posts_run(log_dir / THE_POST, settings["script"])
 
     @contextlib.contextmanager
-    def as_default(self, step):
+    def as_default(self, step, film=True):
         """Lets tf.summary write here; raises OSError on a full disk, where TensorFlow is silent."""
         if shutil.disk_usage(self.folder).free < 2**20:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
         with self.writer.as_default(step):
             yield
-            if step % self.film_every == 0 and step != self.last_film:
-                rows = np.moveaxis(self.network.W_conv1.numpy()[:, :, 0], -1, 0).reshape(
-                    -1, 8, 5, 5
-                )
-                tf.summary.image("filters", 1 - contact_sheet(rows, cell=40)[None, :, :, None])
-                self.last_film = step
+            if film and step % self.film_every == 0:
+                filters = self.network.W_conv1.numpy()[:, :, 0].transpose(2, 0, 1)
+                sheet = contact_sheet(filters.reshape(-1, 8, 5, 5), cell=40)
+                tf.summary.image("filters", 1 - sheet[None, :, :, None])
         self.writer.flush()
 
     def finish(self, step, test_accuracy, png=None):
         """Writes the final results, and prints where the curves are."""
-        self.last_film = step  # already written by the last report
-        with self.as_default(step):
+        with self.as_default(step, film=False):
             tf.summary.scalar("test accuracy", test_accuracy)
             if png:
                 tf.summary.image("test digits", tf.io.decode_png(png)[None])
@@ -79,32 +74,24 @@ def new_folder(log_dir, settings):
     """Creates and returns a run's folder: date, time, and what is not the default."""
     rest = f"-seed{settings['seed']}" if settings["seed"] != 1 else ""
     rest += "-bfloat16" if settings.get("bfloat16") else ""
-    if settings["data"] != "MNIST":
-        rest += "-rendered" if settings["data"].startswith("rendered") else "-not-MNIST"
+    rest += {"MNIST": "", "not MNIST": "-not-MNIST"}.get(settings["data"], "-rendered")
     log_dir.mkdir(parents=True, exist_ok=True)
     while True:
         folder = log_dir / f"{datetime.datetime.now():%Y%m%d-%H%M%S}{rest}"
-        with contextlib.suppress(FileExistsError):
+        with contextlib.suppress(FileExistsError):  # another run started in the same second
             folder.mkdir()
             return folder
-        time.sleep(0.1)  # another run started in the same second
+        time.sleep(0.1)
 
 
-def write_the_posts_run(log_dir, script):
-    """Writes, once, the curves of the post's own program to log_dir, as a run beside ours."""
-    if (log_dir / THE_POST).exists():
-        return
-    curve = pathlib.Path(__file__).with_name(f"{script.split('_')[0]}_curve_tf0.12.1.csv")
-    part = log_dir / f".{THE_POST}-{os.getpid()}"
-    with open(curve) as file, tf.summary.create_file_writer(str(part)).as_default():
+def write_the_posts_run(folder, script):
+    """Writes the curves of the post's own program to a new folder, a run beside ours."""
+    folder.mkdir()
+    curve = Path(__file__).with_name(f"{script.split('_')[0]}_curve_tf0.12.1.csv")
+    with open(curve) as file, tf.summary.create_file_writer(str(folder)).as_default():
         for row in csv.DictReader(file):
-            for column in "accuracy", "cross_entropy":
-                tag = column.replace("_", " ")
-                tf.summary.scalar(tag, float(row[column]), step=int(row["step"]))
-    try:
-        part.rename(log_dir / THE_POST)
-    except OSError:  # another run was faster
-        shutil.rmtree(part)
+            for tag in "accuracy", "cross entropy":
+                tf.summary.scalar(tag, float(row[tag.replace(" ", "_")]), step=int(row["step"]))
 
 
 def rewind(folder, first):

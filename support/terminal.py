@@ -2,27 +2,22 @@
 
 import argparse
 import os
-import pathlib
 import re
 import shlex
 import signal
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import tensorflow as tf
 from tqdm import tqdm
 
-DATA_DIR = "/tmp/data"  # as in the post
 BAR = {"disable": None, "leave": False, "dynamic_ncols": True}  # None: only on a terminal
 
 
 class Failure(Exception):
     """An error the user can fix; the message says what is wrong and what to do."""
-
-
-class Stopped(BaseException):
-    """Ctrl-C or SIGTERM; its argument is the signal's number."""
 
 
 def report(text, file=None):
@@ -41,19 +36,26 @@ def next_command(*words):
     say(f"next: {shlex.join(map(str, words))}")
 
 
+def warn_if_bfloat16_is_slow():
+    """Prints a warning if this CPU is known not to multiply in bfloat16."""
+    cpu = Path("/proc/cpuinfo")
+    if cpu.exists() and "bf16" not in cpu.read_text():
+        say("this CPU has neither AVX512-BF16 nor AMX, so training in bfloat16 may be slower")
+
+
 def reason(error):
     """Returns an error's message on one line; of TensorFlow's, the system's part."""
     if isinstance(error, tf.errors.OpError):
         return re.sub(r" \[Op:\w+\]", "", error.message.split("\n")[0]).rsplit("; ", 1)[-1]
-    if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
+    if getattr(error, "filename", None):
+        return f"{error.filename}: {error.strerror}"
+    return getattr(error, "strerror", None) or str(error)
 
 
 def stop(number, _):
     """A signal handler that ends the run; the same signal again ends it at once."""
     signal.signal(number, signal.SIG_DFL)
-    raise Stopped(number)
+    raise KeyboardInterrupt(number)
 
 
 def run(main, if_stopped=""):
@@ -66,7 +68,7 @@ def run(main, if_stopped=""):
             return main()
         finally:
             sys.stdout.flush()
-    except Stopped as stopped:
+    except KeyboardInterrupt as stopped:
         code, message = 128 + stopped.args[0], f"stopped{if_stopped}"
     except BrokenPipeError:  # the reader of our stdout has gone (`| head`)
         code, message = 141, ""  # SIGPIPE, as shells report it
@@ -112,15 +114,11 @@ def parser(manual):
     parser = argparse.ArgumentParser(
         description=manual, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    text = f"folder of the four MNIST files; missing ones are downloaded (default: {DATA_DIR})"
-    parser.add_argument("--data-dir", type=pathlib.Path, default=DATA_DIR, metavar="DIR", help=text)
-    text = (
-        "mnist: MNIST, or fail; rendered: digits rendered from matplotlib's fonts (no network "
-        "needed); auto (default): MNIST if available, otherwise rendered"
-    )
-    parser.add_argument(
-        "--dataset", choices=["auto", "mnist", "rendered"], default="auto", help=text
-    )
+    text = "folder of the four MNIST files; missing ones are downloaded (default: /tmp/data)"
+    parser.add_argument("--data-dir", type=Path, default="/tmp/data", metavar="DIR", help=text)
+    text = "mnist, or digits rendered from fonts; auto (default): MNIST if available, else rendered"
+    names = ["auto", "mnist", "rendered"]
+    parser.add_argument("--dataset", choices=names, default="auto", help=text)
     return parser
 
 
@@ -132,15 +130,8 @@ def training_parser(manual, steps, log_dir):
     text = "random seed; the same seed gives the same run (default: 1)"
     training.add_argument("--seed", type=integer(0), default=1, metavar="N", help=text)
     text = f"TensorBoard log folder; each run gets its own subfolder (default: {log_dir})"
-    training.add_argument("--log-dir", type=pathlib.Path, default=log_dir, metavar="DIR", help=text)
+    training.add_argument("--log-dir", type=Path, default=log_dir, metavar="DIR", help=text)
     return training
-
-
-def data_options(args, name):
-    """Returns the options with which a follow-up command reads the same data set, called name."""
-    if name.startswith("rendered"):
-        return ["--dataset", "rendered"]
-    return ["--data-dir", args.data_dir] if str(args.data_dir) != DATA_DIR else []
 
 
 def check_writable(folder, option):
@@ -155,7 +146,7 @@ def check_writable(folder, option):
 
 def write_whole(path, data):
     """Writes data to path (or where it links to), or raises OSError and leaves the old file."""
-    path = pathlib.Path(path).resolve()
+    path = Path(path).resolve()
     temporary = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         temporary.write_bytes(data)

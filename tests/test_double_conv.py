@@ -250,7 +250,7 @@ def test_corrupt_checkpoint_is_skipped(undisturbed, small_data, copy):
     newest = copy / "train_data-60.data-00000-of-00001"
     newest.write_bytes(newest.read_bytes()[:1000])
     out, err = train(copy, small_data, "--steps", 60, "--resume")
-    assert "train_data-60 is corrupt or truncated; skipping it" in err
+    assert "train_data-60 is corrupt, truncated or from a different network; skipping it" in err
     assert f"resuming from {copy / 'train_data-55'}" in err
     assert out.splitlines()[0].startswith("step 60")
     assert_same_run(copy, undisturbed[0], 60)

@@ -85,7 +85,7 @@ def test_tensorboard_gets_every_report(short_run):
     once = [tag for tag, _, _ in values if tag not in ("cross entropy", "accuracy", "h_conv1")]
     assert sorted(once) == ["filters", "graph", "settings", "test accuracy", "test digits"]
     (settings,) = (value for tag, _, value in values if tag == "settings")
-    assert b"| seed | 1 |" in settings.item()
+    assert b"- seed: 1" in settings.item()
 
 
 def test_reported_numbers_are_those_after_the_step(short_run, small_data):

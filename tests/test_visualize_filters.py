@@ -193,5 +193,5 @@ def test_chosen_digits_are_the_first_examples():
     labels = np.array([7, 3, 8, 3, 5, 3])
     assert choose(labels, [3, 5, 8]) == [1, 4, 2]
     assert choose(labels, [3, 3]) == [1, 3]
-    with pytest.raises(Failure, match="only 1 examples of the digit 5"):
+    with pytest.raises(Failure, match="too few examples of the digit 5"):
         choose(labels, [5, 5])
