@@ -132,7 +132,7 @@ def main():
     test_accuracy = common.test_accuracy(network, mnist.test)
     terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
     title = (
-        "single_conv.py: the 16 filters (top row) and their feature maps for 12 test digits\n"
+        f"single_conv.py: {num_filters} filters (top row), their feature maps for 12 test digits\n"
         f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
     )
     with figures.drawing(args.figure is None, paths, dpi=100):

@@ -28,7 +28,7 @@ def read_run(folder, tag):
 
 def running_mean(values, count=9):
     """Returns the mean of `count` values around each, fewer at the ends."""
-    ones = np.ones(count)
+    ones = np.ones(min(count, len(values)))
     return np.convolve(values, ones, "same") / np.convolve(np.ones(len(values)), ones, "same")
 
 

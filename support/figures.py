@@ -44,7 +44,7 @@ def draw_features(filters, images, maps, title, cell=28):
             rows.append([None if i else first, *cells[i : i + columns]])
     sheet = contact_sheet(rows, cell)
     margin, head = 8, 44  # pixels; the title is in the head
-    width, height = sheet.shape[1] + 2 * margin, sheet.shape[0] + margin + head
+    width, height = max(sheet.shape[1] + 2 * margin, 560), sheet.shape[0] + margin + head
     figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
     box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
     axes = figure.add_axes(box)

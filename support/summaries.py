@@ -54,8 +54,9 @@ class RunWriter:
             yield
             if film and step % self.film_every == 0:
                 filters = self.network.W_conv1.numpy()[:, :, 0].transpose(2, 0, 1)
-                sheet = contact_sheet(filters.reshape(-1, 8, 5, 5), cell=40)
-                tf.summary.image("filters", 1 - sheet[None, :, :, None])
+                rows = [filters[i : i + 8] for i in range(0, len(filters), 8)]
+                sheet = contact_sheet(rows, cell=40)[None, :, :, None]
+                tf.summary.image("filters", 1 - sheet)
         self.writer.flush()
 
     def finish(self, step, test_accuracy, png=None):

@@ -7,7 +7,7 @@ from support import summaries
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import read_events
+from processes import read_events, run
 
 from double_conv import DoubleConv
 from single_conv import SingleConv
@@ -91,6 +91,25 @@ def test_the_posts_run_is_written_once_and_only_beside_mnist(tmp_path, posts_cur
         assert written == expected
     assert len(values) == 2 * len(expected)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_learning_curves_are_drawn_beside_the_posts(tmp_path):
+    runs = []
+    for name in ("single", "double"):
+        settings = SETTINGS | {"script": f"{name}_conv.py"}
+        writer = summaries.RunWriter(tmp_path / name, SingleConv(), settings, 100)
+        for step in (0, 1000):
+            with writer.as_default(step, film=False):
+                tf.summary.scalar("accuracy", 0.9)
+                tf.summary.scalar("cross entropy", 100.0)
+        runs.append(writer.folder)
+    out, _ = run("docs/curves.py", *runs, "--figure", tmp_path / "curves.png")
+    assert out == f"{tmp_path / 'curves.png'}\n"
+    image = tf.io.decode_png((tmp_path / "curves.png").read_bytes(), channels=3).numpy()
+    for color in ([0x1F, 0x77, 0xB4], [0xFF, 0x7F, 0x0E]):  # matplotlib's tab:blue, tab:orange
+        there = np.all(image == color, axis=2)
+        for half in np.split(there[: len(there) // 2 * 2], 2):  # one row of axes per network
+            assert half.any()
 
 
 def test_report_on_a_full_disk_fails(tmp_path, monkeypatch):
