@@ -113,7 +113,8 @@ def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
     text = "checkpoint to draw (default: train_data-20000)"
-    parser.add_argument("checkpoint", nargs="?", type=checkpoint_path, help=text)
+    default = "train_data-20000"
+    parser.add_argument("checkpoint", nargs="?", type=checkpoint_path, default=default, help=text)
     text = "sub-filter of the second layer to show, 0 to 31 (default: 0)"
     parser.add_argument("--sub-filter", type=integer(0, 31), default=0, metavar="K", help=text)
     which = parser.add_mutually_exclusive_group()
@@ -123,7 +124,6 @@ def options():
     which.add_argument("--digits", type=digit_list, metavar="D,D,...", help=text)
     text = "save the figures here (default: open windows; without a display, the current folder)"
     parser.add_argument("--figure-dir", type=Path, metavar="DIR", help=text)
-    parser.set_defaults(checkpoint=Path("train_data-20000"))
     return parser.parse_args()
 
 

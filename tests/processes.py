@@ -54,6 +54,7 @@ def execute(script, words, folder, streams, before, change):
         os.environ.pop(name, None)
     os.chdir(folder)
     os.setpgrp()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore Ctrl-C
     sys.argv = [str(ROOT / script), *words]
     before()
     source = (ROOT / script).read_text()

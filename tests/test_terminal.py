@@ -98,6 +98,16 @@ def test_integer_has_bounds(text, number):
         assert parse(text) == number
 
 
+@pytest.mark.parametrize(
+    "flags, warns", [("sse2 avx2", True), ("avx2 avx512_bf16", False), ("amx_bf16", False)]
+)
+def test_bfloat16_warns_on_cpus_without_it(monkeypatch, capsys, flags, warns):
+    monkeypatch.setattr(pathlib.Path, "exists", lambda path: True)
+    monkeypatch.setattr(pathlib.Path, "read_text", lambda path: f"flags: {flags}\n")
+    terminal.warn_if_bfloat16_is_slow()
+    assert ("may be slower" in capsys.readouterr().err) == warns
+
+
 @pytest.mark.parametrize("version", [(3, 9, 18), (3, 14, 0)])
 def test_wrong_python_version_is_one_line(version):
     code = f"import sys; sys.version_info = {version}; import support"
