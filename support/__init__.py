@@ -5,6 +5,7 @@ TF_CPP_MIN_LOG_LEVEL takes effect (https://github.com/tensorflow/tensorflow/issu
 Set that variable yourself to see them.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ if not (3, 10) <= sys.version_info < (3, 14):
     version = sys.version.split()[0]
     sys.exit(f"this is Python {version}; TensorFlow 2.21 needs 3.10 to 3.13 (see README.md)")
 
+# Garbage collection among TensorFlow's objects finds nothing: 0.6 s of the import, 0.5 s at exit.
+gc.disable()
 stderr, ctrl_c = os.dup(2), signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: no traceback
 try:
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
@@ -32,3 +35,5 @@ except ImportError as error:
 finally:
     os.dup2(stderr, 2)
     signal.signal(signal.SIGINT, ctrl_c)
+    gc.freeze()
+    gc.enable()
