@@ -175,6 +175,7 @@ def main():
     test_accuracy = common.test_accuracy(network, mnist.test)
     terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
     writer.finish(args.steps, test_accuracy)
+    saver.wait()
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
     terminal.say(f"checkpoints: {newest} and up to four earlier ones")
     script = Path(sys.argv[0]).with_name("visualize_filters.py")

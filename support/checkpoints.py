@@ -1,6 +1,7 @@
 """Saving and resuming a run, on tf.train.CheckpointManager."""
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from support.terminal import Failure, check_writable, reason, say
 import filelock
 import tensorflow as tf
 
+logging.getLogger("absl").disabled = True  # TensorFlow logs there what Saver.save raises
 NAME = "train_data"  # as in the post
 SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
 # What TensorFlow raises if a checkpoint is corrupt, depending on the place.
@@ -88,9 +90,8 @@ class Saver:
             self.restore_newest(found)
         if self.step > last:
             raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
-        self.old = found if overwrite else {}  # deleted as soon as the new run has saved
-        for path in self.folder.glob(f"{NAME}-[0-9]*_temp"):
-            shutil.rmtree(path)  # left by a run killed while saving
+        self.old = found if overwrite else {}
+        self.clear_unfinished()
         return int(self.step) + 1
 
     def restore_newest(self, found):
@@ -113,18 +114,38 @@ class Saver:
         say(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
     def save(self, step):
-        """Saves train_data-<step>, then deletes all but the newest five; or raises a Failure."""
-        name = f"{NAME}-{step}"
+        """Saves train_data-<step> in the background, then deletes all but the newest five.
+
+        It gets the variables' present values. Raises a Failure if the save before it failed.
+        """
         self.step.assign(step)
         self.saved_settings.assign(json.dumps(self.settings | {"run": self.run}))
+        options = tf.train.CheckpointOptions(
+            experimental_enable_async_checkpoint=True,  # 2 ms of the training, and not 40 to 150
+            experimental_write_callbacks=[self.delete_old],
+        )
         try:
-            self.manager.save(checkpoint_number=step)
+            self.manager.save(step, options=options)
         except (tf.errors.OpError, OSError) as error:
-            shutil.rmtree(self.folder / f"{name}_temp", ignore_errors=True)
-            message = f"cannot save {self.folder / name}: {reason(error)}"
+            self.clear_unfinished()
+            message = f"cannot save a checkpoint in {self.folder}: {reason(error)}"
             raise Failure(f"{message}; free some space and continue with --resume") from None
+
+    def wait(self):
+        """Waits until the last checkpoint is on disk; raises a Failure if it could not be saved."""
+        self.manager.sync()
+        if self.manager.latest_checkpoint != str(self.folder / f"{NAME}-{int(self.step)}"):
+            self.save(int(self.step))  # raises what went wrong in the background
+
+    def delete_old(self, saved):
+        """Deletes what --overwrite replaces, as soon as the new run has saved a checkpoint."""
         for path in self.old:
-            if path.name != name:
+            if str(path) != saved:
                 path.with_suffix(".index").unlink(missing_ok=True)
                 path.with_suffix(".data-00000-of-00001").unlink(missing_ok=True)
         self.old = {}
+
+    def clear_unfinished(self):
+        """Deletes what a killed or failed save leaves."""
+        for path in self.folder.glob(f"{NAME}-[0-9]*_temp"):
+            shutil.rmtree(path)

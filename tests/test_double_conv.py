@@ -27,6 +27,7 @@ from processes import (
 )
 
 from double_conv import DoubleConv
+from visualize_filters import NAMES_OF_2016
 
 CURVES = ("cross entropy", "accuracy", "test accuracy", "h_conv1", "filters")
 
@@ -127,13 +128,18 @@ def test_default_run_as_a_program(small_data, tmp_path):
 def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(undisturbed, small_data):
     network, mnist = DoubleConv(1), input_data.read_data_sets(small_data)
     values = {(tag, at): v for tag, at, v in read_events(only_run(undisturbed[0] / "logs"))}
-    for step in range(6):
+    for step in range(46):
         batch = mnist.train.next_batch(10)
         network.train_step(*batch, [1, step])
         if step % 5 == 0:
             cross_entropy, accuracy, _ = network.evaluate(*batch)
             assert values["cross entropy", step] == cross_entropy
             assert values["accuracy", step] == accuracy
+    # Saved in the background, while training went on: the values after step 45 nevertheless.
+    saved = variables_of(undisturbed[0] / "train_data-45")
+    for name in NAMES_OF_2016:
+        variable = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
+        np.testing.assert_array_equal(variable, getattr(network, name))
 
 
 def test_last_step_is_saved_even_without_a_report(small_data, tmp_path):
@@ -374,7 +380,7 @@ def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, small
     """A file size limit simulates a full disk: writing fails half-way."""
     before = functools.partial(limit_file_size, 2**24)
     _, err = train(copy, small_data, "--steps", 70, "--resume", before=before, code=1)
-    assert "train_data-65: File too large; free some space and continue with --resume" in err
+    assert f"in {copy}: File too large; free some space and continue with --resume" in err
     names = {path.name.split(".")[0] for path in copy.glob("train_data*")}
     assert names == {f"train_data-{step}" for step in (40, 45, 50, 55, 60)}
     out, _ = train(copy, small_data, "--steps", 65, "--resume")
