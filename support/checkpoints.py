@@ -116,12 +116,12 @@ class Saver:
     def save(self, step):
         """Saves train_data-<step> in the background, then deletes all but the newest five.
 
-        It gets the variables' present values. Raises a Failure if the save before it failed.
+        Saves the values at the time of the call; raises a Failure if the previous save failed.
         """
         self.step.assign(step)
         self.saved_settings.assign(json.dumps(self.settings | {"run": self.run}))
         options = tf.train.CheckpointOptions(
-            experimental_enable_async_checkpoint=True,  # 2 ms of the training, and not 40 to 150
+            experimental_enable_async_checkpoint=True,  # blocks training for 2 ms, not 40 to 150
             experimental_write_callbacks=[self.delete_old],
         )
         try:

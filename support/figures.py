@@ -71,9 +71,9 @@ def check_paths(paths, option):
 
 @contextlib.contextmanager
 def drawing(window, paths, dpi=200):
-    """Opens the figures drawn in its `with` block in windows if `window` and a display is there.
+    """Opens the figures drawn in its `with` block in windows if `window` and there is a display.
 
-    Otherwise saves them to paths. They look the same whatever the user's matplotlibrc says.
+    Otherwise saves them to paths. The user's matplotlibrc does not change how they look.
     """
     backend = MPLBACKEND if window else "agg"
     with matplotlib.style.context("default"):

@@ -43,7 +43,7 @@ def rendered_digits(train, test):
 def draw_glyph(digit, font):
     """Returns the digit centred in a 28x28 image, float32 [28, 28] from 0 to 255."""
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{font}.ttf")
-    with matplotlib.style.context("default"):  # whatever the user's matplotlibrc says
+    with matplotlib.style.context("default"):  # not the user's matplotlibrc
         canvas = FigureCanvasAgg(Figure(figsize=(1, 1), dpi=28))
         # 68 points at 28 dots per inch: digits about 20 pixels high, like MNIST's
         text = {"fontsize": 68, "ha": "center", "va": "center_baseline"}

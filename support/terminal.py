@@ -109,10 +109,10 @@ def integer(low, high=2**31 - 1):
     return parse
 
 
-def parser(manual):
-    """Returns an argument parser with the data options, whose --help shows `manual` verbatim."""
+def parser(description):
+    """Returns an argument parser with the data options; --help shows the description verbatim."""
     parser = argparse.ArgumentParser(
-        description=manual, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     text = "folder of the four MNIST files; missing ones are downloaded (default: /tmp/data)"
     parser.add_argument("--data-dir", type=Path, default="/tmp/data", metavar="DIR", help=text)
@@ -122,9 +122,9 @@ def parser(manual):
     return parser
 
 
-def training_parser(manual, steps, log_dir):
-    """Returns parser(manual) with the options of the training scripts and these defaults."""
-    training = parser(manual)
+def training_parser(description, steps, log_dir):
+    """Returns parser(description) with the training scripts' options and these defaults."""
+    training = parser(description)
     text = f"last step; steps 0 to N are run (default: {steps})"
     training.add_argument("--steps", type=integer(0), default=steps, metavar="N", help=text)
     text = "random seed; the same seed gives the same run (default: 1)"

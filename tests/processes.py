@@ -1,4 +1,4 @@
-"""Runs the scripts as a user would, each in a process of its own.
+"""Runs the scripts as a user would, each in a separate process.
 
 Importing TensorFlow takes seconds, so most processes are forked from a server that has imported it
 and run nothing. They still have their own signals, exit code, streams and current folder. A real
@@ -158,7 +158,7 @@ def terminal(columns=80):
     def read():
         os.close(stream)
         data = b""
-        with contextlib.suppress(OSError):  # how Linux tells that the other end is closed
+        with contextlib.suppress(OSError):  # how Linux reports that the other end is closed
             while chunk := os.read(shown, 1024):
                 data += chunk
         return data.decode()

@@ -175,7 +175,7 @@ def test_data_dir_that_is_a_file(tmp_path):
     assert (tmp_path / "data").read_text() == "mine"
 
 
-def test_pipe_in_the_place_of_a_file(tmp_path):
+def test_pipe_instead_of_a_file(tmp_path):
     os.mkfifo(tmp_path / NAMES[0])
     with pytest.raises(Failure, match="not a regular file"):
         read_data_sets(tmp_path)
@@ -236,7 +236,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def mirrors(small_data, monkeypatch):
-    """Returns a function that puts mirrors of the small data in the place of the public ones."""
+    """Returns a function that replaces the public mirrors with mirrors of the small data."""
     for name in NAMES:
         data = gzip.decompress((small_data / f"{name}.gz").read_bytes())
         monkeypatch.setitem(SHA256, name, hashlib.sha256(data).hexdigest())
@@ -294,7 +294,7 @@ def test_nothing_is_left_of_a_failed_download(mirrors, tmp_path, behaviour):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_auto_falls_back_to_rendered_digits_and_tells(mirrors, tmp_path, capsys):
+def test_auto_falls_back_to_rendered_digits_with_a_note(mirrors, tmp_path, capsys):
     mirrors("missing")
     mnist = read_data_sets(tmp_path)
     assert mnist.name == "rendered digits, not MNIST"

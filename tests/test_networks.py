@@ -51,7 +51,7 @@ def test_double_network_draws_weights_from_one_stream():
     assert not np.allclose(first[0], first[1])
     assert not np.allclose(first[1], first[2])
     weights = network.W_fc1.numpy()
-    assert abs(weights.std() - 0.088) < 0.001  # a normal of 0.1 cut off at 0.2 has 0.088
+    assert abs(weights.std() - 0.088) < 0.001  # that of a normal with stddev 0.1, truncated at 0.2
     assert np.abs(weights).max() <= 0.2
 
 
@@ -159,7 +159,7 @@ def test_a_step_of_the_double_network_is_adam(batch):
         cross_entropy = common.cross_entropy(layers.logits, batch[1])
     gradient = tape.gradient(cross_entropy, network.W_fc2).numpy()
     network.train_step(*batch, np.array([1, 0], np.int32))
-    # Adam's first step is 1e-4 along the gradient's sign, but for epsilon 1e-8 beside its size.
+    # Adam's first step is 1e-4 along the gradient's sign, except for the effect of epsilon, 1e-8.
     rate = 1e-4 * np.sqrt(1 - 0.999) / (1 - 0.9)
     step = rate * 0.1 * gradient / (np.sqrt(0.001 * gradient**2) + 1e-8)
     np.testing.assert_allclose(network.W_fc2, before - step, atol=2e-6)

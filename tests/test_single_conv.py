@@ -38,7 +38,7 @@ def test_stdout_is_the_posts(short_run):
     assert re.fullmatch(r"test accuracy (0\.\d+|1) \(not MNIST\)", lines[-1])
 
 
-def test_stderr_tells_speed_and_places_and_nothing_of_tensorflow(short_run):
+def test_stderr_has_speed_and_paths_and_nothing_from_tensorflow(short_run):
     err, folder = short_run[1:]
     expected = [
         r".* does not contain MNIST: results cannot be compared with the post's",

@@ -53,7 +53,7 @@ def sheet_in(path):
 
 
 def expected_sheets(small_data, chosen, sub_filter):
-    """Returns both sheets as they must be, put together here from the network's own numbers."""
+    """Returns both expected sheets, assembled here from the network's own numbers."""
     network = DoubleConv(seed=5)
     images = input_data.read_data_sets(small_data).test.images[chosen]
     layers = network(images)
