@@ -52,7 +52,6 @@ class Saver:
 
     def __init__(self, folder, network, settings):
         self.folder, self.settings, self.run = folder, settings, ""
-        network.train_step.get_concrete_function()  # creates Adam's slots
         self.step = tf.Variable(-1, dtype=tf.int64)
         self.saved_settings = tf.Variable("")
         self.checkpoint = tf.train.Checkpoint(
@@ -86,6 +85,7 @@ class Saver:
         for path, settings in found.items():
             if overwrite and settings is None:
                 raise Failure(f"{path} is unreadable and may not be ours; move or delete it first")
+        self.checkpoint.network.train_step.get_concrete_function()  # creates Adam's slots
         if resume:
             self.restore_newest(found)
         if self.step > last:
@@ -134,13 +134,13 @@ class Saver:
     def wait(self):
         """Waits until the last checkpoint is on disk; raises a Failure if it could not be saved."""
         self.manager.sync()
-        if self.manager.latest_checkpoint != str(self.folder / f"{NAME}-{int(self.step)}"):
+        if Path(self.manager.latest_checkpoint or "").name != f"{NAME}-{int(self.step)}":
             self.save(int(self.step))  # raises what went wrong in the background
 
     def delete_old(self, saved):
         """Deletes what --overwrite replaces, as soon as the new run has saved a checkpoint."""
         for path in self.old:
-            if str(path) != saved:
+            if path.name != Path(saved).name:
                 path.with_suffix(".index").unlink(missing_ok=True)
                 path.with_suffix(".data-00000-of-00001").unlink(missing_ok=True)
         self.old = {}

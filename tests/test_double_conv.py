@@ -339,6 +339,15 @@ def test_overwrite_deletes_our_checkpoints_only(small_data, tmp_path):
     assert all((tmp_path / name).read_text() == "mine" for name in others)
 
 
+def test_overwrite_in_the_current_folder_keeps_the_new_checkpoint(small_data, tmp_path):
+    words = ["double_conv.py", "--data-dir", small_data, "--log-dir", "logs", "--steps"]
+    run(*words, 5, folder=tmp_path, change=small_steps)
+    written = (tmp_path / "train_data-0.index").stat().st_mtime_ns
+    run(*words, 0, "--overwrite", folder=tmp_path, change=small_steps)
+    assert saved_steps(tmp_path) == [0]
+    assert (tmp_path / "train_data-0.index").stat().st_mtime_ns > written
+
+
 def test_overwrite_deletes_nothing_before_the_new_run_has_saved(undisturbed, small_data, copy):
     (copy / "file").write_text("")
     words = ["--steps", 0, "--overwrite"]
