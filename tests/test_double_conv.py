@@ -19,10 +19,12 @@ from processes import (
     Running,
     kill_at,
     limit_file_size,
+    nothing,
     only_run,
     read_events,
     run,
     run_python,
+    small_network,
     small_steps,
 )
 
@@ -37,14 +39,14 @@ def words_for(folder, small_data, *words):
     return ["double_conv.py", *where, *words]
 
 
-def train(folder, small_data, *words, change=small_steps, **options):
+def train(folder, small_data, *words, change=small_network, **options):
     """Runs double_conv.py on small data with everything below folder."""
     return run(*words_for(folder, small_data, *words), change=change, **options)
 
 
 def start_training(folder, small_data, *words, **options):
     """The same, in the background."""
-    return Running(words_for(folder, small_data, *words), change=small_steps, **options)
+    return Running(words_for(folder, small_data, *words), change=small_network, **options)
 
 
 def saved_steps(folder):
@@ -109,12 +111,14 @@ def test_reports_and_checkpoints(undisturbed):
     assert {"graph", "settings", "test accuracy"} <= {tag for tag, _, _ in values}
 
 
-def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(undisturbed, tmp_path):
-    (command,) = (line for line in undisturbed[2].splitlines() if "visualize_filters" in line)
+def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, tmp_path):
+    out, err = train(tmp_path, small_data, "--steps", 0, change=small_steps)
+    (command,) = (line for line in err.splitlines() if "visualize_filters" in line)
     python, script, *words = command.removeprefix("next: ").split()
     assert python == "python" and script == str(ROOT / "visualize_filters.py")
-    out, err = run("visualize_filters.py", *words, folder=tmp_path)
-    assert out == undisturbed[1].splitlines(keepends=True)[-1]
+    (tmp_path / "other").mkdir()
+    again, err = run("visualize_filters.py", *words, folder=tmp_path / "other")
+    assert again == out.splitlines(keepends=True)[-1]
     assert "warning" not in err
 
 
@@ -125,21 +129,22 @@ def test_default_run_as_a_program(small_data, tmp_path):
     assert saved_steps(tmp_path) == [100, 0]
 
 
-def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(undisturbed, small_data):
+def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(small_data, tmp_path):
+    train(tmp_path, small_data, "--steps", 20, change=small_steps)
     network, mnist = DoubleConv(1), input_data.read_data_sets(small_data)
-    values = {(tag, at): v for tag, at, v in read_events(only_run(undisturbed[0] / "logs"))}
-    for step in range(46):
+    values = {(tag, at): v for tag, at, v in read_events(only_run(tmp_path / "logs"))}
+    for step in range(21):
         batch = mnist.train.next_batch(10)
         network.train_step(*batch, [1, step])
         if step % 5 == 0:
             cross_entropy, accuracy, _ = network.evaluate(*batch)
             assert values["cross entropy", step] == cross_entropy
             assert values["accuracy", step] == accuracy
-    # Saved in the background, while training went on: the values after step 45 nevertheless.
-    saved = variables_of(undisturbed[0] / "train_data-45")
-    for name in NAMES_OF_2016:
-        variable = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
-        np.testing.assert_array_equal(variable, getattr(network, name))
+            # Saved in the background while training goes on, but with this step's values.
+            saved = variables_of(tmp_path / f"train_data-{step}")
+            for name in NAMES_OF_2016:
+                variable = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
+                np.testing.assert_array_equal(variable, getattr(network, name))
 
 
 def test_last_step_is_saved_even_without_a_report(small_data, tmp_path):
@@ -154,17 +159,21 @@ def pretend_to_have_no_bfloat16():
     pathlib.Path.read_text = lambda path: "avx2" if path == cpuinfo else original(path)
 
 
-def test_bfloat16_trains_differently_and_is_tested_in_float32(undisturbed, small_data, tmp_path):
-    words = ["--steps", 60, "--bfloat16"]
-    out, err = train(tmp_path, small_data, *words, before=pretend_to_have_no_bfloat16)
-    assert "may be slower" in err
-    one, other = (variables_of(f / "train_data-60") for f in (tmp_path, undisturbed[0]))
+def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path):
+    variables, words = [], ["--steps", 20]
+    for folder, more in (("float32", []), ("bfloat16", ["--bfloat16"])):
+        before = pretend_to_have_no_bfloat16 if more else nothing
+        out, err = train(
+            tmp_path / folder, small_data, *words, *more, change=small_steps, before=before
+        )
+        assert ("may be slower" in err) == bool(more)
+        variables.append(variables_of(tmp_path / folder / "train_data-20"))
     name = "network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"
-    assert not np.array_equal(one[name], other[name])
-    assert only_run(tmp_path / "logs").name.endswith("-bfloat16-not-MNIST")
+    assert not np.array_equal(*(values[name] for values in variables))
+    assert only_run(tmp_path / "bfloat16" / "logs").name.endswith("-bfloat16-not-MNIST")
     # visualize_filters.py tests in float32.
-    words = [tmp_path / "train_data-60", "--data-dir", small_data, "--figure-dir", tmp_path]
-    again, _ = run("visualize_filters.py", *words)
+    words = ["--data-dir", small_data, "--figure-dir", tmp_path]
+    again, _ = run("visualize_filters.py", tmp_path / "bfloat16" / "train_data-20", *words)
     assert out.splitlines(keepends=True)[-1] == again
 
 
@@ -242,12 +251,14 @@ def test_kills_change_nothing(small_data, tmp_path):
     lines = []
     for point in POINTS:
         before = functools.partial(kill_at, *point)
-        running = start_training(killed, small_data, "--steps", steps, "--resume", before=before)
+        words = ["--steps", steps, "--resume"]
+        running = start_training(killed, small_data, *words, before=before)
         code, printed, err = running.wait()
         assert code == -signal.SIGKILL, f"not killed at {point}: {err}"
         lines += printed.splitlines()
     for _ in range(3):
-        running = start_training(killed, small_data, "--steps", 10**6, "--resume")
+        words = ["--steps", 10**6, "--resume"]
+        running = start_training(killed, small_data, *words)
         running.lines(1)
         time.sleep(clock.uniform(0, 0.1))
         running.send(signal.SIGKILL)
@@ -352,7 +363,7 @@ def test_overwrite_deletes_nothing_before_the_new_run_has_saved(undisturbed, sma
     (copy / "file").write_text("")
     words = ["--steps", 0, "--overwrite"]
     train(copy, small_data, *words, "--log-dir", copy / "file", code=1)
-    train(copy, small_data, *words, before=functools.partial(limit_file_size, 2**24), code=1)
+    train(copy, small_data, *words, before=functools.partial(limit_file_size, 2**19), code=1)
     assert saved_steps(copy) == [60, 55, 50, 45, 40]
     out, _ = train(copy, small_data, "--steps", 60, "--resume")
     assert out == undisturbed[1].splitlines(keepends=True)[-1]
@@ -387,7 +398,7 @@ def test_second_run_in_the_same_folder_is_refused(small_data, tmp_path):
 
 def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, small_data, copy):
     """A file size limit simulates a full disk: writing fails half-way."""
-    before = functools.partial(limit_file_size, 2**24)
+    before = functools.partial(limit_file_size, 2**19)
     _, err = train(copy, small_data, "--steps", 70, "--resume", before=before, code=1)
     assert f"in {copy}: File too large; free some space and continue with --resume" in err
     names = {path.name.split(".")[0] for path in copy.glob("train_data*")}
