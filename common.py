@@ -70,7 +70,7 @@ def test_accuracy(network, test):
     Evaluates 500 digits at a time: all 10,000 at once would take gigabytes.
     """
 
-    @tf.function(input_signature=[X])
+    @tf.function(input_signature=[X], autograph=False)
     def predict(x):
         return tf.argmax(network(x).y_conv, 1)
 

@@ -121,7 +121,7 @@ def histogram(tag, values):
     tf.summary.write(tag, tf.cast(buckets(values), tf.float64), metadata=metadata)
 
 
-@tf.function(input_signature=[tf.TensorSpec(None)])
+@tf.function(input_signature=[tf.TensorSpec(None)], autograph=False)
 def buckets(values):
     """Returns left edge, right edge and count of 30 buckets, float32 [30, 3]."""
     low, high = tf.reduce_min(values), tf.reduce_max(values)

@@ -27,7 +27,7 @@ forkserver = None
 if "forkserver" in multiprocessing.get_all_start_methods():
     forkserver = multiprocessing.get_context("forkserver")
     modules = "input_data checkpoints summaries figures terminal".split()
-    forkserver.set_forkserver_preload(["processes", *(f"support.{m}" for m in modules), "common"])
+    forkserver.set_forkserver_preload([*(f"support.{m}" for m in modules), "common"])
 
 
 def small_steps(source):
@@ -74,14 +74,18 @@ def nothing():
 
 
 class Running:
-    """A script that was started; `wait` returns its (exit code, stdout, stderr)."""
+    """A script that was started; `wait` returns its (exit code, stdout, stderr).
 
-    def __init__(self, words, folder=None, before=nothing, change=None):
+    Its stdout goes to a file, or to the device or named pipe `stdout`.
+    """
+
+    def __init__(self, words, folder=None, before=nothing, change=None, stdout=None):
         if not forkserver:
             pytest.skip("needs a fork server")
         script, *words = map(str, words)
         self.folder = tempfile.TemporaryDirectory()
         self.streams = [pathlib.Path(self.folder.name, name) for name in ("out", "err")]
+        self.streams[0] = pathlib.Path(stdout) if stdout else self.streams[0]
         arguments = script, words, str(folder or ROOT), self.streams, before, change
         self.process = forkserver.Process(target=execute, args=arguments)
         self.process.start()
@@ -93,7 +97,7 @@ class Running:
 
     @property
     def stdout(self):
-        return self.streams[0].read_text() if self.streams[0].exists() else ""
+        return self.streams[0].read_text() if self.streams[0].is_file() else ""
 
     def send(self, number):
         """Sends it a signal."""

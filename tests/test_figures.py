@@ -92,7 +92,7 @@ def test_window_opens_on_a_display(small_data, tmp_path):
     try:
         assert any(line.startswith("next: ") for line in process.stderr)
         with pytest.raises(subprocess.TimeoutExpired):  # the window stays open
-            process.wait(timeout=2)
+            process.wait(timeout=1)
         assert not (tmp_path / "single_conv.png").exists()
         process.terminate()
         assert process.wait(timeout=10) == 143

@@ -1,13 +1,15 @@
 """The command line: --help, streams that are closed or full, files written whole."""
 
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 
 from support import terminal
 
 import pytest
-from processes import ROOT, run, run_python
+from processes import ROOT, Running, run, run_python
 
 SCRIPTS = ["single_conv.py", "double_conv.py", "visualize_filters.py"]
 
@@ -36,11 +38,19 @@ def shell(command, folder, data):
     )
 
 
+def start_training(folder, data, **options):
+    """Starts single_conv.py on small data, without a figure."""
+    words = ["--steps", 20, "--data-dir", data, "--log-dir", folder / "logs"]
+    return Running(["single_conv.py", *words, "--figure", folder / "f.png"], **options)
+
+
 def test_reader_that_goes_away(small_data, tmp_path):
-    result = shell("$single | head -1", tmp_path, small_data)
-    assert result.returncode == 141
-    assert result.stdout.startswith("step 0") and result.stdout.count("\n") == 1
-    assert "Error" not in result.stderr and "Exception" not in result.stderr
+    os.mkfifo(tmp_path / "pipe")
+    running = start_training(tmp_path, small_data, stdout=tmp_path / "pipe")
+    with open(tmp_path / "pipe") as reader:
+        assert reader.readline().startswith("step 0")
+    code, _, err = running.wait()
+    assert code == 141 and "Error" not in err and "Exception" not in err
 
 
 def test_help_into_a_closed_pipe_is_quiet(small_data, tmp_path):
@@ -49,10 +59,9 @@ def test_help_into_a_closed_pipe_is_quiet(small_data, tmp_path):
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_stdout_is_one_line(small_data, tmp_path):
-    result = shell("$single > /dev/full", tmp_path, small_data)
-    assert result.returncode == 1
-    assert result.stderr.splitlines()[-1] == "single_conv.py: No space left on device"
-    assert "Exception" not in result.stderr
+    code, _, err = start_training(tmp_path, small_data, stdout="/dev/full").wait()
+    assert code == 1 and "Exception" not in err
+    assert err.splitlines()[-1] == "single_conv.py: No space left on device"
 
 
 def test_closed_streams_do_not_stop_a_run(small_data, tmp_path):
@@ -65,10 +74,17 @@ def test_temporary_folder_is_not_needed(small_data, tmp_path):
     assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
 
 
+def ignore_hangup():
+    """What nohup does."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def test_hangup_is_ignored_under_nohup(small_data, tmp_path):
-    command = "nohup $single > out & sleep 1; kill -HUP $!; wait $!"
-    assert shell(command, tmp_path, small_data).returncode == 0
-    assert "test accuracy" in (tmp_path / "out").read_text()
+    running = start_training(tmp_path, small_data, before=ignore_hangup)
+    running.lines(1)
+    running.send(signal.SIGHUP)
+    code, out, _ = running.wait()
+    assert code == 0 and "test accuracy" in out
 
 
 def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):

@@ -3,12 +3,13 @@
 import re
 
 from support import figures, input_data
+from support.checkpoints import Saver
 from support.terminal import Failure
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import run, run_python, small_steps
+from processes import run, run_python
 
 from double_conv import DoubleConv
 from visualize_filters import NAMES_OF_2016, choose, restore
@@ -121,9 +122,11 @@ def test_file_of_a_checkpoint_may_be_named(checkpoints, small_data, tmp_path):
 
 
 def test_other_data_than_the_checkpoints_are_noticed(small_data, tmp_path):
-    words = ["--steps", 0, "--log-dir", tmp_path / "logs", "--checkpoint-dir", tmp_path]
-    _, err = run("double_conv.py", *words, "--dataset", "rendered", change=small_steps)
-    assert "train_data-0 --dataset rendered" in err.splitlines()[-1]
+    settings = {"data": "rendered digits, not MNIST"}
+    saver = Saver(tmp_path, DoubleConv(), settings)
+    saver.begin(0, resume=False, overwrite=False)
+    saver.save(0)
+    saver.wait()
     _, err = draw(tmp_path / "train_data-0", small_data, tmp_path)
     assert "was trained on other data (rendered digits, not MNIST)" in err
 
