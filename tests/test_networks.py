@@ -61,7 +61,9 @@ def test_another_seed_gives_other_weights():
 
 
 def test_single_network_shapes(batch):
-    layers = SingleConv()(batch[0])
+    network = SingleConv()
+    assert network.W_fc1.shape == [3136, 16] and network.W_fc2.shape == [16, 10]
+    layers = network(batch[0])
     assert layers.h_conv1.shape == [20, 28, 28, 16]
     assert layers.h_pool1.shape == [20, 14, 14, 16]
     assert layers.logits.shape == layers.y_conv.shape == [20, 10]
