@@ -270,6 +270,7 @@ def test_kills_change_nothing(small_data, tmp_path):
     # A line printed just before a kill may come again; each is what the whole run printed.
     assert set(lines + last.splitlines()) <= set(undisturbed.wait()[1].splitlines())
     assert_same_run(killed, whole, steps)
+    assert not list(killed.glob("*_temp"))
 
 
 def test_corrupt_checkpoint_is_skipped(undisturbed, small_data, copy):
