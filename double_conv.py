@@ -154,11 +154,9 @@ def main():
     settings = {"script": "double_conv.py", "data": mnist.name, "seed": args.seed}
     settings["bfloat16"] = args.bfloat16
     saver = checkpoints.Saver(args.checkpoint_dir, network, settings)
-    # 0, or the step after the resumed checkpoint's
-    first = saver.begin(args.steps, args.resume, args.overwrite)
+    first = saver.begin(args.steps, args.resume, args.overwrite)  # 0, or after the checkpoint's
     mnist.train.skip(first, 50)
-    writer = summaries.RunWriter(args.log_dir, network, settings, 1000, saver.run, first)
-    saver.run = writer.folder.name
+    writer = summaries.RunWriter(args.log_dir, network, settings, 1000, saver.log)
 
     for i in terminal.progress(range(first, args.steps + 1)):
         x, y_ = mnist.train.next_batch(50)
@@ -171,13 +169,12 @@ def main():
                 summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
             terminal.report(f"step {i}, training accuracy {accuracy:g}")
         if i % 100 == 0 or i == args.steps:
-            saver.save(i)
+            saver.save(i, writer.position())
 
     use_bfloat16(False)  # test in float32, as in the post
     test_accuracy = common.test_accuracy(network, mnist.test)
     terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
     writer.finish(args.steps, test_accuracy)
-    saver.wait()
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
     terminal.say(f"checkpoints: {newest} and up to four earlier ones")
     script = Path(sys.argv[0]).with_name("visualize_filters.py")

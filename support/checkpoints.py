@@ -47,16 +47,14 @@ class Saver:
     """Saves a run as train_data-<step>, keeps the newest five, and resumes it bit for bit.
 
     All of the network's variables are saved, Adam's slots included. `settings`, a dict, must be the
-    same when the run is resumed. `run`, the name of its log folder, is saved too.
+    same when the run is resumed. `log` is then what was last passed to save: a position in the log.
     """
 
     def __init__(self, folder, network, settings):
-        self.folder, self.settings, self.run = folder, settings, ""
-        self.step = tf.Variable(-1, dtype=tf.int64)
-        self.saved_settings = tf.Variable("")
-        self.checkpoint = tf.train.Checkpoint(
-            network=network, step=self.step, settings=self.saved_settings
-        )
+        self.folder, self.settings, self.log = folder, settings, None
+        self.step, self.text = tf.Variable(-1, dtype=tf.int64), tf.Variable("")
+        variables = {"network": network, "step": self.step, "settings": self.text}
+        self.checkpoint = tf.train.Checkpoint(**variables)
 
     def begin(self, last, resume, overwrite):
         """Returns the first of the steps up to `last` to train: 0, or the one after a checkpoint's.
@@ -70,18 +68,15 @@ class Saver:
         try:
             self.lock.acquire(blocking=False)
         except filelock.Timeout:
-            message = f"another run is using {self.folder}; choose another --checkpoint-dir"
-            raise Failure(message) from None
+            raise Failure(f"another run is using {self.folder}; choose another folder") from None
         self.manager = tf.train.CheckpointManager(
             self.checkpoint, str(self.folder), max_to_keep=5, checkpoint_name=NAME
         )
         known = [*list_checkpoints(self.folder), *map(Path, self.manager.checkpoints)]
         found = {p: read_settings(p) for p in known if Path(f"{p}.index").exists()}
         if found and not resume and not overwrite:
-            raise Failure(
-                f"{self.folder} already contains {', '.join(path.name for path in found)}; "
-                "continue with --resume or start over with --overwrite"
-            )
+            names = f"{self.folder} already contains {', '.join(path.name for path in found)}"
+            raise Failure(f"{names}; continue with --resume or start over with --overwrite")
         for path, settings in found.items():
             if overwrite and settings is None:
                 raise Failure(f"{path} is unreadable and may not be ours; move or delete it first")
@@ -90,7 +85,7 @@ class Saver:
             self.restore_newest(found)
         if self.step > last:
             raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
-        self.old = found if overwrite else {}
+        self.last, self.old = last, found if overwrite else {}
         self.clear_unfinished()
         return int(self.step) + 1
 
@@ -102,40 +97,34 @@ class Saver:
                     message = f"{path} was trained with {name}={settings.get(name)}, not {value}"
                     raise Failure(f"{message}; use the same settings, or --overwrite to start over")
             try:
-                if settings:
-                    self.checkpoint.restore(str(path)).assert_consumed()
-                    self.run = settings["run"]
-                    return say(f"resuming from {path}")
+                self.checkpoint.restore(str(path)).assert_consumed()
+                self.log = settings.get("log")
+                return say(f"resuming from {path}")
             except (AssertionError, *CORRUPT):
-                pass
-            say(f"{path} is corrupt, truncated or from a different network; skipping it")
+                say(f"{path} is corrupt, truncated or from a different network; skipping it")
         if found:
             raise Failure(f"no usable checkpoint in {self.folder}; use --overwrite to start over")
         say(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
-    def save(self, step):
-        """Saves train_data-<step> in the background, then deletes all but the newest five.
+    def save(self, step, log):
+        """Saves the values at the time of the call; then deletes all but the newest five.
 
-        Saves the values at the time of the call; raises a Failure if the previous save failed.
+        All but the last are written in the background; raises a Failure if one could not be saved.
         """
         self.step.assign(step)
-        self.saved_settings.assign(json.dumps(self.settings | {"run": self.run}))
+        self.text.assign(json.dumps(self.settings | {"log": log}))
         options = tf.train.CheckpointOptions(
-            experimental_enable_async_checkpoint=True,  # blocks training for 2 ms, not 40 to 150
+            experimental_enable_async_checkpoint=step < self.last,  # takes 2 ms, not 40 to 150
             experimental_write_callbacks=[self.delete_old],
         )
         try:
+            if step == self.last:
+                self.manager.sync()
             self.manager.save(step, options=options)
         except (tf.errors.OpError, OSError) as error:
             self.clear_unfinished()
             message = f"cannot save a checkpoint in {self.folder}: {reason(error)}"
             raise Failure(f"{message}; free some space and continue with --resume") from None
-
-    def wait(self):
-        """Waits until the last checkpoint is on disk; raises a Failure if it could not be saved."""
-        self.manager.sync()
-        if Path(self.manager.latest_checkpoint or "").name != f"{NAME}-{int(self.step)}":
-            self.save(int(self.step))  # raises what went wrong in the background
 
     def delete_old(self, saved):
         """Deletes what --overwrite replaces, as soon as the new run has saved a checkpoint."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import datetime
 import errno
 import os
 import shutil
@@ -15,26 +14,27 @@ from support.terminal import next_command, say
 import tensorflow as tf
 from tensorboard.plugins.histogram.metadata import create_summary_metadata
 
+EVENTS = "events.out.tfevents.*"
 THE_POST = "the-post-tensorflow-0.12.1"
 
 
 class RunWriter:
     """tf.summary's file writer for a run: what is logged is on disk when a `with` block ends.
 
-    Makes a new folder under log_dir, or continues the run `resumed` at the step `first`. Also
-    writes the settings, a dict, as text; the network's train_step as the graph; and the first
-    layer's filters as an image every film_every steps.
+    Makes a new folder under log_dir, or continues a run from its `position`, removing what was
+    logged after that, so that each point is there once. Also writes the settings, a dict, as text;
+    the network's train_step as the graph; and the first layer's filters every film_every steps.
     """
 
-    def __init__(self, log_dir, network, settings, film_every, resumed="", first=0):
+    def __init__(self, log_dir, network, settings, film_every, position=None):
         self.network, self.film_every = network, film_every
-        self.folder = log_dir / resumed if resumed else new_folder(log_dir, settings)
+        self.folder = log_dir / position["run"] if position else new_folder(log_dir, settings)
         if not self.folder.exists():
-            say(f"{self.folder} no longer exists; its curves will start at step {first}")
-            self.folder.mkdir(parents=True)
-        rewind(self.folder, first)
+            say(f"{self.folder} no longer exists; the curves start again from here")
+        for path in self.folder.glob(EVENTS) if position else ():
+            os.truncate(path, position["sizes"].get(path.name, 0))
         self.writer = tf.summary.create_file_writer(str(self.folder))
-        if not resumed:
+        if not position:
             graph = network.train_step.get_concrete_function().graph.as_graph_def()
             # Nodes outside all scopes are tf.function's own output plumbing.
             nodes = [node for node in graph.node if "/" in node.name]
@@ -59,6 +59,11 @@ class RunWriter:
                 tf.summary.image("filters", 1 - sheet)
         self.writer.flush()
 
+    def position(self):
+        """Returns where the run's event files end, for a checkpoint to resume it from."""
+        sizes = {path.name: path.stat().st_size for path in self.folder.glob(EVENTS)}
+        return {"run": self.folder.name, "sizes": sizes}
+
     def finish(self, step, test_accuracy, png=None):
         """Writes the final results, and prints where the curves are."""
         with self.as_default(step, film=False):
@@ -76,11 +81,10 @@ def new_folder(log_dir, settings):
     rest = f"-seed{settings['seed']}" if settings["seed"] != 1 else ""
     rest += "-bfloat16" if settings.get("bfloat16") else ""
     rest += {"MNIST": "", "not MNIST": "-not-MNIST"}.get(settings["data"], "-rendered")
-    log_dir.mkdir(parents=True, exist_ok=True)
     while True:
-        folder = log_dir / f"{datetime.datetime.now():%Y%m%d-%H%M%S}{rest}"
+        folder = log_dir / f"{time.strftime('%Y%m%d-%H%M%S')}{rest}"
         with contextlib.suppress(FileExistsError):  # another run started in the same second
-            folder.mkdir()
+            folder.mkdir(parents=True)
             return folder
         time.sleep(0.1)
 
@@ -93,26 +97,6 @@ def write_the_posts_run(folder, script):
         for row in csv.DictReader(file):
             for tag in "accuracy", "cross entropy":
                 tf.summary.scalar(tag, float(row[tag.replace(" ", "_")]), step=int(row["step"]))
-
-
-def rewind(folder, first):
-    """Removes from a run's event files what was logged from step `first` on, and the results.
-
-    So a resumed run logs each point once. A file that cannot be read to its end is kept as a copy.
-    """
-    for path in sorted(folder.glob("events.out.tfevents.*")):
-        end = 0
-        try:
-            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                event = tf.compat.v1.Event.FromString(record)
-                if event.step >= first or "test accuracy" in [v.tag for v in event.summary.value]:
-                    break
-                end += 8 + 4 + len(record) + 4  # TFRecord: length, its checksum, data, checksum
-        except tf.errors.DataLossError:
-            copy = path.with_name(path.name.replace("events.out.tfevents", "unreadable"))
-            shutil.copy(path, copy)
-            say(f"{path} is corrupt or truncated after {end} bytes; all of it is kept as {copy}")
-        os.truncate(path, end)
 
 
 def histogram(tag, values):

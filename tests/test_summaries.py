@@ -130,20 +130,22 @@ def test_report_into_a_folder_that_is_gone_fails(tmp_path):
             tf.summary.scalar("accuracy", 0.0)
 
 
-def test_rewind_keeps_what_was_logged_before_and_copies_what_it_cannot_read(tmp_path, capsys):
-    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS, film_every=100)
-    for step in range(5):
-        with writer.as_default(step):
-            tf.summary.scalar("accuracy", step)
-    (path,) = writer.folder.glob("events*")
-    with open(path, "ab") as file:
-        file.write(b"half a record")
-    whole = path.read_bytes()
-    summaries.rewind(writer.folder, first=3)
-    assert [step for tag, step, _ in read_events(writer.folder) if tag == "accuracy"] == [0, 1, 2]
-    assert not list(writer.folder.glob("unreadable*"))  # the cut was before the half record
-    path.write_bytes(whole)
-    summaries.rewind(writer.folder, first=9)
-    (copy,) = writer.folder.glob("unreadable*")
-    assert copy.read_bytes() == whole and str(copy) in capsys.readouterr().err
-    assert len([1 for tag, _, _ in read_events(writer.folder) if tag == "accuracy"]) == 5
+def test_continued_run_logs_each_point_once(tmp_path):
+    def write(writer, steps):
+        for step in steps:
+            with writer.as_default(step):
+                tf.summary.scalar("accuracy", step)
+
+    first = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS, film_every=100)
+    write(first, [0, 1, 2])
+    position = first.position()
+    write(first, [3, 4])
+    (path,) = first.folder.glob("events*")
+    path.write_bytes(path.read_bytes() + b"half a record")  # as a kill leaves it
+    write(summaries.RunWriter(tmp_path, SingleConv(), SETTINGS, 100, position), [3])  # killed too
+    write(summaries.RunWriter(tmp_path, SingleConv(), SETTINGS, 100, position), [3, 4, 5])
+    steps = [step for tag, step, _ in read_events(first.folder) if tag == "accuracy"]
+    assert sorted(steps) == [0, 1, 2, 3, 4, 5]
+    assert (
+        len([tag for tag, _, _ in read_events(first.folder) if tag in ("graph", "settings")]) == 2
+    )
