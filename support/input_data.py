@@ -11,6 +11,7 @@ import io
 import shutil
 import urllib.request
 import zlib
+from pathlib import Path
 
 from support.rendered_digits import rendered_digits
 from support.terminal import BAR, Failure, check_writable, say, write_whole
@@ -32,6 +33,7 @@ SHA256 = {
 }
 VALIDATION_SIZE = 5000  # input_data holds out the first 5,000 training digits for validation
 TIMEOUT = 15  # seconds without an answer from a mirror
+CORRUPT = (ValueError, EOFError, gzip.BadGzipFile, zlib.error)  # raised for a corrupt file
 
 
 class DataSet:
@@ -142,28 +144,16 @@ def read_files(data_dir):
 
 def read_file(data_dir, name):
     """Returns (path, array, sha256 of the unpacked file) of an IDX file; None if it is missing."""
-    for path in (data_dir / name, data_dir / f"{name}.gz"):
-        if path.exists() and not path.is_file():
+    for path in filter(Path.exists, (data_dir / name, data_dir / f"{name}.gz")):
+        if not path.is_file():
             raise Failure(f"{path}: not a regular file; choose another --data-dir")
         try:
             data = path.read_bytes()
-        except FileNotFoundError:
-            continue
-        try:
-            data = unpack(data) if path.suffix == ".gz" else data
+            data = gzip.decompress(data) if path.suffix == ".gz" else data
             return path, parse_idx(data, name), hashlib.sha256(data).hexdigest()
-        except ValueError as error:
+        except CORRUPT as error:
             advice = "Replace it, or, if it was MNIST's, delete it to download it again"
-            raise Failure(f"{path}: {error}. {advice}") from None
-
-
-def unpack(data):
-    """Decompresses gzipped data; raises ValueError if it is corrupt."""
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        what = "an HTML page" if data.lstrip()[:1] == b"<" else "corrupt"
-        raise ValueError(f"{what} ({str(error).lower()})") from None
+            raise Failure(f"{path} is corrupt: {error}. {advice}") from None
 
 
 def parse_idx(data, name):
@@ -173,20 +163,16 @@ def parse_idx(data, name):
     2049 labels), count and, for images, rows and columns; then a byte per pixel or label.
     Raises ValueError if the data are anything else.
     """
-    expected, fields = (2051, 4) if "images" in name else (2049, 2)
-    if len(data) < 4 * fields:
-        raise ValueError("empty, or truncated in its header")
-    magic, count, *size = np.frombuffer(data, ">i4", fields).tolist()
-    body = np.frombuffer(data, np.uint8, offset=4 * fields)
-    if magic != expected:
-        raise ValueError(f"wrong magic number {magic} (expected {expected})")
-    if size and size != [28, 28]:
-        raise ValueError(f"images are {size[0]}x{size[1]} pixels (expected 28x28)")
-    if len(body) != count * (784 if size else 1):
-        raise ValueError(f"header announces {count} items, but there are {len(body)} bytes of data")
-    if not size and len(body) and body.max() > 9:
-        raise ValueError(f"label {body.max()} is not a digit")
-    return body.reshape(-1, 784) if size else body
+    expected = [2051, 28, 28] if "images" in name else [2049]
+    header = np.frombuffer(data, ">u4", len(expected) + 1).tolist()
+    magic, count, *size = header
+    if [magic, *size] != expected:
+        raise ValueError(f"its header has {[magic, *size]} instead of {expected}")
+    array = np.frombuffer(data, np.uint8, offset=4 * len(header))
+    array = array.reshape([count, 784] if size else [count])
+    if not size and array.max(initial=0) > 9:
+        raise ValueError(f"label {array.max()} is not a digit")
+    return array
 
 
 def download(name, data_dir):
@@ -197,9 +183,9 @@ def download(name, data_dir):
         say(f"downloading {mirror}{name}.gz to {data_dir}")
         try:
             data = fetch(f"{mirror}{name}.gz")
-            if hashlib.sha256(unpack(data)).hexdigest() != SHA256[name]:
+            if hashlib.sha256(gzip.decompress(data)).hexdigest() != SHA256[name]:
                 raise ValueError("wrong checksum (sha256)")
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, *CORRUPT) as error:
             errors.append(f"{mirror}: {str(error).strip('<>')}")
         else:
             return write_whole(data_dir / f"{name}.gz", data)
@@ -211,7 +197,6 @@ def fetch(url):
     """Returns the bytes at url, with a progress bar on terminals."""
     data = io.BytesIO()
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-        size = int(response.headers.get("Content-Length", 0)) or None
-        with tqdm.wrapattr(response, "read", total=size, **BAR) as body:
+        with tqdm.wrapattr(response, "read", total=response.length, **BAR) as body:
             shutil.copyfileobj(body, data)
     return data.getvalue()
