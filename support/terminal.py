@@ -76,10 +76,7 @@ def run(main, if_stopped=""):
         code, message = 1, reason(error)
     if message:
         say(f"{os.path.basename(sys.argv[0])}: {message}")
-    try:
-        sys.stdout.flush()
-    except OSError:  # otherwise Python tries once more at exit, and complains
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what failed to be written, Python tries again
     sys.exit(code)
 
 
@@ -102,21 +99,20 @@ def integer(low, high=2**31 - 1):
     """Returns an argparse type: an integer from low to high."""
 
     def parse(text):
-        if not re.fullmatch(r"-?\d+", text) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low} to {high}")
-        return int(text)
+        if re.fullmatch(r"-?\d+", text) and low <= int(text) <= high:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer from {low} to {high}")
 
     return parse
 
 
 def parser(description):
     """Returns an argument parser with the data options; --help shows the description verbatim."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    text = "folder of the four MNIST files; missing ones are downloaded (default: /tmp/data)"
+    verbatim = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=description, formatter_class=verbatim)
+    text = "folder of MNIST's four files, downloaded if missing (default: /tmp/data)"
     parser.add_argument("--data-dir", type=Path, default="/tmp/data", metavar="DIR", help=text)
-    text = "mnist, or digits rendered from fonts; auto (default): MNIST if available, else rendered"
+    text = "auto (default) is MNIST if available, else digits rendered from fonts"
     names = ["auto", "mnist", "rendered"]
     parser.add_argument("--dataset", choices=names, default="auto", help=text)
     return parser
@@ -125,12 +121,11 @@ def parser(description):
 def training_parser(description, steps, log_dir):
     """Returns parser(description) with the training scripts' options and these defaults."""
     training = parser(description)
-    text = f"last step; steps 0 to N are run (default: {steps})"
-    training.add_argument("--steps", type=integer(0), default=steps, metavar="N", help=text)
-    text = "random seed; the same seed gives the same run (default: 1)"
-    training.add_argument("--seed", type=integer(0), default=1, metavar="N", help=text)
-    text = f"TensorBoard log folder; each run gets its own subfolder (default: {log_dir})"
-    training.add_argument("--log-dir", type=Path, default=log_dir, metavar="DIR", help=text)
+    add = training.add_argument
+    add("--steps", type=integer(0), default=steps, help=f"the last step (default: {steps})")
+    add("--seed", type=integer(0), default=1, help="random seed (default: 1)")
+    text = f"folder for TensorBoard, one subfolder per run (default: {log_dir})"
+    add("--log-dir", type=Path, default=log_dir, metavar="DIR", help=text)
     return training
 
 

@@ -171,10 +171,10 @@ def test_stopping_prints_one_line(small_data, tmp_path, number):
         (["--figure", "figure.jpg"], 1, "figure.jpg is not a PNG file's name"),
         (["--dataset", "fashion"], 2, "invalid choice"),
         (["--stepz", "3"], 2, "unrecognized arguments"),
-        (["--log-dir", "file"], 1, "file: File exists"),
+        (["--log-dir", "file"], 1, ": Not a directory"),
         (["--figure", "file/figure.png"], 1, "choose another --figure"),
         (["--figure", "folder.png"], 1, "is not a PNG file's name"),
-        (["--data-dir", "file"], 1, "Not a directory"),
+        (["--data-dir", "file"], 1, "file: File exists; choose another --data-dir"),
     ],
 )
 def test_bad_command_line_is_refused_before_training(small_data, tmp_path, words, code, message):
