@@ -1,14 +1,9 @@
-"""MNIST, under the names of the post's tensorflow/examples/tutorials/mnist/input_data.py (0.12.1).
-
-With checksums, safe downloads, and digits rendered from fonts if MNIST is not available.
-"""
+"""MNIST, under the names of the post's tensorflow/examples/tutorials/mnist/input_data.py."""
 
 import collections
 import gzip
 import hashlib
 import http.client
-import io
-import shutil
 import urllib.request
 import zlib
 from pathlib import Path
@@ -31,16 +26,16 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-VALIDATION_SIZE = 5000  # input_data holds out the first 5,000 training digits for validation
 TIMEOUT = 15  # seconds without an answer from a mirror
 CORRUPT = (ValueError, EOFError, gzip.BadGzipFile, zlib.error)  # raised for a corrupt file
 
 
 class DataSet:
-    """Images (uint8 [n, 784]) and labels (uint8 [n]), in batches as input_data's DataSet."""
+    """Digits in batches, as input_data's DataSet, from uint8 images [n, 784] and labels [n]."""
 
     def __init__(self, images, labels, seed):
-        self._pixels, self._digits = images, labels
+        self._pixels = images
+        self.labels = np.eye(10, dtype=np.float32)[labels]  # one-hot [n, 10]
         self._order, self._index_in_epoch = np.arange(len(images)), 0
         self._random = np.random.RandomState(seed)
 
@@ -49,40 +44,29 @@ class DataSet:
         """All images, float32 [n, 784] from 0 to 1."""
         return as_float(self._pixels)
 
-    @property
-    def labels(self):
-        """All labels, one-hot, float32 [n, 10]."""
-        return one_hot(self._digits)
-
     def next_batch(self, batch_size):
-        """Returns the next images [batch_size, 784] and labels [batch_size, 10]."""
-        batch = self._next_indices(batch_size)
-        return as_float(self._pixels[batch]), one_hot(self._digits[batch])
+        """Returns the next images [batch_size, 784] and labels [batch_size, 10].
 
-    def skip(self, batches, batch_size):
-        """Skips batches, so that a run can start at any step."""
-        for _ in range(batches):
-            self._next_indices(batch_size)
-
-    def _next_indices(self, batch_size):
-        # The first epoch is in file order; each later epoch reshuffles the previous one, and an
-        # incomplete last batch is dropped.
+        The first epoch is in file order; each later epoch reshuffles the previous one, and an
+        incomplete last batch is dropped.
+        """
         if self._index_in_epoch + batch_size > len(self._order):
             perm = np.arange(len(self._order))
             self._random.shuffle(perm)
             self._order, self._index_in_epoch = self._order[perm], 0
         self._index_in_epoch += batch_size
-        return self._order[self._index_in_epoch - batch_size : self._index_in_epoch]
+        batch = self._order[self._index_in_epoch - batch_size : self._index_in_epoch]
+        return as_float(self._pixels[batch]), self.labels[batch]
+
+    def skip(self, batches, batch_size):
+        """Skips batches, so that a run can start at any step."""
+        for _ in range(batches):
+            self.next_batch(batch_size)
 
 
 def as_float(pixels):
     """Returns pixels 0...255 as float32 0...1, by the same float32 product as input_data."""
     return pixels.astype(np.float32) * np.float32(1 / 255)
-
-
-def one_hot(labels):
-    """Returns labels [n] as float32 [n, 10]."""
-    return np.eye(10, dtype=np.float32)[labels]
 
 
 # Two DataSets; "MNIST", "not MNIST" or "rendered digits, not MNIST"; the remark that follows every
@@ -95,23 +79,20 @@ def read_data_sets(data_dir, dataset="auto", seed=1):
 
     Raises a Failure if a file is corrupt, ConnectionError if MNIST is required but unavailable.
     """
-    files = None
     try:
-        if dataset != "rendered":
-            files = read_files(data_dir)
+        files = read_files(data_dir) if dataset != "rendered" else None
     except ConnectionError as error:
         if dataset == "mnist":
             raise
-        line = "=" * 78
+        files, line = None, "=" * 78
         note = "this run uses digits rendered from matplotlib's fonts; its numbers\ncannot be"
         say(f"{line}\nNOT MNIST: {note} compared with the post's. The reason:\n{error}.\n{line}")
     if files:
         _, (images, labels, *test), sums = zip(*files)
-        train = images[VALIDATION_SIZE:], labels[VALIDATION_SIZE:]
+        train = images[5000:], labels[5000:]  # input_data holds out 5,000 for validation
         name = "MNIST" if list(sums) == list(SHA256.values()) else "not MNIST"
     else:
-        *train, test_images, test_labels = rendered_digits(train=55000, test=10000)
-        test, name = (test_images, test_labels), "rendered digits, not MNIST"
+        (train, test), name = rendered_digits(train=55000, test=10000), "rendered digits, not MNIST"
     if name == "not MNIST":
         say(f"{data_dir} does not contain MNIST: results cannot be compared with the post's")
     remark = f" ({name})" if name != "MNIST" else ""
@@ -120,26 +101,20 @@ def read_data_sets(data_dir, dataset="auto", seed=1):
 
 
 def read_files(data_dir):
-    """Returns [(path, array, sha256 of the unpacked file)] of the four files.
-
-    Downloads what is missing, but nothing beside other data than MNIST.
-    """
+    """Returns read_file of the four files; downloads missing ones, but none beside other data."""
     files = {name: read_file(data_dir, name) for name in SHA256}
     missing = [name for name in SHA256 if not files[name]]
     foreign = [file[0] for name, file in files.items() if file and file[2] != SHA256[name]]
     if foreign and (missing or len(foreign) == 1):
         message = "not MNIST's (wrong checksum). Delete it to download MNIST's, or choose another"
         raise Failure(f"{foreign[0]}: {message} --data-dir, with four files that belong together")
-    for name in missing:
-        download(name, data_dir)
-        files[name] = read_file(data_dir, name)
+    files |= {name: download(name, data_dir) for name in missing}
     train, train_labels, test, test_labels = files.values()
     for images, labels, least in (train, train_labels, 5100), (test, test_labels, 100):
-        if len(images[1]) != len(labels[1]):
-            raise Failure(f"{labels[0]}: {len(labels[1])} labels for {len(images[1])} images")
-        if len(images[1]) < least:
-            raise Failure(f"{images[0]}: only {len(images[1])} digits; at least {least} are needed")
-    return list(files.values())
+        if len(labels[1]) != len(images[1]) or len(images[1]) < least:
+            counts = f"{len(labels[1])} labels for {len(images[1])} images"
+            raise Failure(f"{labels[0]}: {counts}; as many are needed, and {least} or more")
+    return files.values()
 
 
 def read_file(data_dir, name):
@@ -176,7 +151,7 @@ def parse_idx(data, name):
 
 
 def download(name, data_dir):
-    """Downloads a file whole; raises ConnectionError if no mirror delivers it."""
+    """Downloads a file whole and reads it; raises ConnectionError if no mirror delivers it."""
     check_writable(data_dir, "--data-dir")
     errors = []
     for mirror in MIRRORS:
@@ -188,15 +163,14 @@ def download(name, data_dir):
         except (OSError, http.client.HTTPException, *CORRUPT) as error:
             errors.append(f"{mirror}: {str(error).strip('<>')}")
         else:
-            return write_whole(data_dir / f"{name}.gz", data)
+            write_whole(data_dir / f"{name}.gz", data)
+            return read_file(data_dir, name)
     advice = f"try again with network access, or put the four MNIST files (*.gz) in {data_dir}"
     raise ConnectionError(f"could not download MNIST ({'; '.join(errors)}); {advice}")
 
 
 def fetch(url):
     """Returns the bytes at url, with a progress bar on terminals."""
-    data = io.BytesIO()
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
         with tqdm.wrapattr(response, "read", total=response.length, **BAR) as body:
-            shutil.copyfileobj(body, data)
-    return data.getvalue()
+            return b"".join(iter(lambda: body.read(2**16), b""))

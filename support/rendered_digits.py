@@ -19,29 +19,25 @@ TEST_FONTS = "DejaVuSerif DejaVuSerif-Bold DejaVuSerif-Italic DejaVuSerif-BoldIt
 
 
 def rendered_digits(train, test):
-    """Returns uint8 train images [train, 784], their labels [train], and the same for the test."""
+    """Returns a training and a test set, each uint8 images [count, 784] and labels [count]."""
     random = np.random.default_rng(1)
-    arrays = []
+    sets = []
     for fonts, count in ((TRAIN_FONTS, train), (TEST_FONTS, test)):
         glyphs = np.stack([draw_glyph(digit, font) for font in fonts for digit in "0123456789"])
         chosen = random.integers(len(glyphs), size=count)
-        transforms = random_transforms(random, count)
-        images = np.empty([count, 784], np.uint8)
-        for i in range(0, count, 5000):  # in chunks: all at once would take 170 MB
-            part = tf.raw_ops.ImageProjectiveTransformV3(
-                images=glyphs[chosen[i : i + 5000], :, :, None],
-                transforms=transforms[i : i + 5000],
-                output_shape=[28, 28],
-                fill_value=0.0,
-                interpolation="BILINEAR",
-            )
-            images[i : i + 5000] = part.numpy().astype(np.uint8).reshape(-1, 784)
-        arrays += [images, (chosen % 10).astype(np.uint8)]
-    return arrays
+        images = tf.raw_ops.ImageProjectiveTransformV3(
+            images=glyphs[chosen][:, :, :, None],
+            transforms=random_transforms(random, count),
+            output_shape=[28, 28],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+        )
+        sets.append((images.numpy().reshape(-1, 784), (chosen % 10).astype(np.uint8)))
+    return sets
 
 
 def draw_glyph(digit, font):
-    """Returns the digit centred in a 28x28 image, float32 [28, 28] from 0 to 255."""
+    """Returns the digit centred in a 28x28 image, uint8 [28, 28]."""
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{font}.ttf")
     with matplotlib.style.context("default"):  # not the user's matplotlibrc
         canvas = FigureCanvasAgg(Figure(figsize=(1, 1), dpi=28))
@@ -49,7 +45,7 @@ def draw_glyph(digit, font):
         text = {"fontsize": 68, "ha": "center", "va": "center_baseline"}
         canvas.figure.text(0.5, 0.47, digit, font=path, **text)
         canvas.draw()
-    return 255 - np.asarray(canvas.buffer_rgba())[:, :, 0].astype(np.float32)
+    return 255 - np.asarray(canvas.buffer_rgba())[:, :, 0]
 
 
 def random_transforms(random, count):
@@ -59,7 +55,6 @@ def random_transforms(random, count):
     scale_x, scale_y = 1 / random.uniform(0.75, 1.15, (2, count))
     a, b = scale_x * np.cos(turn), scale_x * (shear * np.cos(turn) - np.sin(turn))
     c, d = scale_y * np.sin(turn), scale_y * (shear * np.sin(turn) + np.cos(turn))
-    middle = 13.5
-    x, y = middle + random.uniform(-2.5, 2.5, (2, count))
-    rows = [a, b, middle - a * x - b * y, c, d, middle - c * x - d * y, 0 * a, 0 * a]
+    x, y = 13.5 + random.uniform(-2.5, 2.5, (2, count))  # 13.5 is an image's middle
+    rows = [a, b, 13.5 - a * x - b * y, c, d, 13.5 - c * x - d * y, 0 * a, 0 * a]
     return np.stack(rows, axis=1).astype(np.float32)
