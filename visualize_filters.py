@@ -12,14 +12,12 @@ Example:
     python visualize_filters.py train_data-20000 --digits 3,5,8
 """
 
-import argparse
-import json
 import re
 from pathlib import Path
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, figures, input_data, terminal
-from support.terminal import Failure, integer
+from support.terminal import Failure, integer, reason
 
 import numpy as np
 import tensorflow as tf
@@ -53,18 +51,13 @@ def restore(network, path):
     checkpoints.check_path(path.parent)
     try:
         reader = tf.train.load_checkpoint(str(path))
-        shapes = reader.get_variable_to_shape_map()
         for name, name_of_2016 in NAMES_OF_2016.items():
             key = f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"
-            key = key if key in shapes else name_of_2016
-            variable = getattr(network, name)
-            if shapes.get(key) != variable.shape:
-                raise Failure(f"{path} is from a different network: {name} is missing or differs")
-            variable.assign(reader.get_tensor(key))
-        settings = checkpoints.SETTINGS
-        return json.loads(reader.get_tensor(settings))["data"] if settings in shapes else None
-    except checkpoints.CORRUPT:
-        raise Failure(f"{path}: corrupt, or not a checkpoint; choose another one") from None
+            key = key if reader.has_tensor(key) else name_of_2016
+            getattr(network, name).assign(reader.get_tensor(key))
+    except checkpoints.CORRUPT as error:
+        raise Failure(f"{path}: corrupt, or from a different network: {reason(error)}") from None
+    return (checkpoints.read_settings(path) or {}).get("data")
 
 
 def visualize(network, images, sub_filter, title):
@@ -98,33 +91,27 @@ def choose(labels, wanted):
 
 def digit_list(text):
     """An argparse type: comma-separated digits."""
-    if not re.fullmatch(r"[0-9](,[0-9])*", text):
-        message = f"{text!r} is not a comma-separated list of digits, e.g. 3,5,8"
-        raise argparse.ArgumentTypeError(message)
-    return [int(digit) for digit in text.split(",")]
-
-
-def checkpoint_path(text):
-    """An argparse type: a checkpoint; also accepts one of its files, as shell completion gives."""
-    return Path(re.sub(r"\.(index|data-\d+-of-\d+)$", "", text))
+    return [integer(0, 9)(digit) for digit in text.split(",")]
 
 
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    text = "checkpoint to draw (default: train_data-20000)"
-    default = "train_data-20000"
-    parser.add_argument("checkpoint", nargs="?", type=checkpoint_path, default=default, help=text)
+    add = parser.add_argument
+    add("checkpoint", nargs="?", default="train_data-20000", help="default: %(default)s")
     text = "sub-filter of the second layer to show, 0 to 31 (default: 0)"
-    parser.add_argument("--sub-filter", type=integer(0, 31), default=0, metavar="K", help=text)
-    which = parser.add_mutually_exclusive_group()
-    text = "show the first N test digits, 1 to 100 (default: 10)"
-    which.add_argument("--first", type=integer(1, 100), default=10, metavar="N", help=text)
-    text = "show the first test example of each listed digit (repeat a digit for its next example)"
-    which.add_argument("--digits", type=digit_list, metavar="D,D,...", help=text)
+    add("--sub-filter", type=integer(0, 31), default=0, metavar="K", help=text)
     text = "save the figures here (default: open windows; without a display, the current folder)"
-    parser.add_argument("--figure-dir", type=Path, metavar="DIR", help=text)
-    return parser.parse_args()
+    add("--figure-dir", type=Path, metavar="DIR", help=text)
+    add = parser.add_mutually_exclusive_group().add_argument
+    text = "show the first N test digits, 1 to 100 (default: 10)"
+    add("--first", type=integer(1, 100), default=10, metavar="N", help=text)
+    text = "show the first test example of each listed digit (repeat a digit for its next example)"
+    add("--digits", type=digit_list, metavar="D,D,...", help=text)
+    args = parser.parse_args()
+    # One of its files, as shell completion gives, stands for the checkpoint.
+    args.checkpoint = Path(re.sub(r"\.(index|data-\d+-of-\d+)$", "", args.checkpoint))
+    return args
 
 
 def main():

@@ -19,9 +19,8 @@ CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 
 def list_checkpoints(folder):
     """Returns the path prefixes of the checkpoints train_data-<step> in folder, newest first."""
-    found = [path.with_suffix("") for path in folder.glob(f"{NAME}-*.index")]
-    found = [path for path in found if path.name[len(NAME) + 1 :].isdecimal()]
-    return sorted(found, key=lambda path: int(path.name[len(NAME) + 1 :]), reverse=True)
+    found = [path.with_suffix("") for path in folder.glob(f"{NAME}-[0-9]*.index")]
+    return sorted(found, key=lambda path: (len(path.name), path.name), reverse=True)
 
 
 def check_path(folder):
@@ -31,16 +30,17 @@ def check_path(folder):
 
 
 def read_settings(path):
-    """Returns the settings in a checkpoint of ours, None if it is corrupt; or raises a Failure."""
+    """Returns the settings in a checkpoint, {} if it is another program's, None if it is corrupt.
+
+    Raises PermissionError if it may not be read.
+    """
     for file in path.parent.glob(f"{path.name}.*"):
         file.open("rb").close()
     try:
         reader = tf.train.load_checkpoint(str(path))
-        if reader.has_tensor(SETTINGS):
-            return json.loads(reader.get_tensor(SETTINGS))
+        return json.loads(reader.get_tensor(SETTINGS)) if reader.has_tensor(SETTINGS) else {}
     except CORRUPT:
         return None
-    raise Failure(f"{path} was not written by this script; choose another --checkpoint-dir")
 
 
 class Saver:
@@ -74,12 +74,13 @@ class Saver:
         )
         known = [*list_checkpoints(self.folder), *map(Path, self.manager.checkpoints)]
         found = {p: read_settings(p) for p in known if Path(f"{p}.index").exists()}
+        for path, settings in found.items():
+            if settings == {} or (settings is None and overwrite):
+                message = f"{path} was not written by this script, or is corrupt; move or delete it"
+                raise Failure(f"{message}, or choose another --checkpoint-dir")
         if found and not resume and not overwrite:
             names = f"{self.folder} already contains {', '.join(path.name for path in found)}"
             raise Failure(f"{names}; continue with --resume or start over with --overwrite")
-        for path, settings in found.items():
-            if overwrite and settings is None:
-                raise Failure(f"{path} is unreadable and may not be ours; move or delete it first")
         self.checkpoint.network.train_step.get_concrete_function()  # creates Adam's slots
         if resume:
             self.restore_newest(found)
@@ -118,8 +119,7 @@ class Saver:
             experimental_write_callbacks=[self.delete_old],
         )
         try:
-            if step == self.last:
-                self.manager.sync()
+            self.manager.sync()
             self.manager.save(step, options=options)
         except (tf.errors.OpError, OSError) as error:
             self.clear_unfinished()

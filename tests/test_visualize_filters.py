@@ -125,8 +125,7 @@ def test_other_data_than_the_checkpoints_are_noticed(small_data, tmp_path):
     settings = {"data": "rendered digits, not MNIST"}
     saver = Saver(tmp_path, DoubleConv(), settings)
     saver.begin(0, resume=False, overwrite=False)
-    saver.save(0)
-    saver.wait()
+    saver.save(0, log=None)
     _, err = draw(tmp_path / "train_data-0", small_data, tmp_path)
     assert "was trained on other data (rendered digits, not MNIST)" in err
 
@@ -142,8 +141,8 @@ def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, sma
     [
         (["--sub-filter", "32"], 2, "from 0 to 31"),
         (["--first", "0"], 2, "from 1 to 100"),
-        (["--digits", "3,x"], 2, "not a comma-separated list of digits"),
-        (["--digits", "10"], 2, "not a comma-separated list of digits"),
+        (["--digits", "3,x"], 2, "'x' is not an integer from 0 to 9"),
+        (["--digits", "10"], 2, "'10' is not an integer from 0 to 9"),
         (["--figure-dir", "file"], 1, "choose another --figure-dir"),
     ],
 )
@@ -173,8 +172,15 @@ def test_missing_checkpoint_lists_those_that_exist(checkpoints):
     assert found in failure_of(checkpoints)
 
 
-@pytest.mark.parametrize("damage", ["index", "data", "truncated"])
-def test_corrupt_checkpoint(checkpoints, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage, reason",
+    [
+        ("index", "not an sstable"),
+        ("data", "Checksum does not match"),
+        ("truncated", "Read less bytes than requested"),
+    ],
+)
+def test_corrupt_checkpoint(checkpoints, tmp_path, damage, reason):
     for path in checkpoints.glob("train_data-7.*"):
         data = bytearray(path.read_bytes())
         if path.suffix == ".index" and damage == "index":
@@ -184,12 +190,18 @@ def test_corrupt_checkpoint(checkpoints, tmp_path, damage):
         if path.suffix != ".index" and damage == "data":
             data[len(data) // 2] ^= 1
         (tmp_path / path.name).write_bytes(data)
-    assert "corrupt, or not a checkpoint" in failure_of(tmp_path / "train_data-7")
+    message = failure_of(tmp_path / "train_data-7")
+    assert "corrupt, or from a different network: " in message and reason in message
 
 
 def test_checkpoint_of_a_different_network(tmp_path):
     tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "train_data-1"))
-    assert "is from a different network" in failure_of(tmp_path / "train_data-1")
+    reason = "from a different network: Key convolution1/Variable not found in checkpoint"
+    assert reason in failure_of(tmp_path / "train_data-1")
+    network = DoubleConv()
+    network.W_fc1 = tf.Variable(tf.zeros([3136, 512]))
+    tf.train.Checkpoint(network=network).write(str(tmp_path / "train_data-2"))
+    assert "from a different network: Cannot assign" in failure_of(tmp_path / "train_data-2")
 
 
 def test_chosen_digits_are_the_first_examples():
