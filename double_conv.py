@@ -14,6 +14,7 @@ Example:
 """
 
 import collections
+import shlex
 import sys
 from pathlib import Path
 
@@ -54,8 +55,7 @@ class DoubleConv(tf.Module):
         self.optimizer = tf.compat.v1.train.AdamOptimizer(1e-4)
 
     def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
-        # A scope that ends in a slash is entered again; without it, TensorBoard would show a second
-        # scope, convolution1_1, beside the one that holds the variables.
+        # The slashes enter the variables' scopes again (see single_conv.py).
         with tf.name_scope("input/"):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
 
@@ -88,9 +88,8 @@ class DoubleConv(tf.Module):
         # In training, half of the features are dropped at random, so that none relies on the others
         # and the network does not learn the training set by heart. Reports and tests keep all.
         with tf.name_scope("dropout/"):
-            h_fc1_drop = tf.nn.experimental.stateless_dropout(
-                h_fc1, rate=1 - keep_prob, seed=dropout_seed
-            )  # [batch, 1024]
+            dropout = tf.nn.experimental.stateless_dropout
+            h_fc1_drop = dropout(h_fc1, rate=1 - keep_prob, seed=dropout_seed)  # [batch, 1024]
 
         # The probabilities of the ten digits.
         with tf.name_scope("readout/"):
@@ -100,9 +99,6 @@ class DoubleConv(tf.Module):
 
         return Layers(h_conv1, h_pool1, h_pool2, logits, y_conv)
 
-    # tf.function traces the Python code once into a graph, which every call then runs. The
-    # signature's None lets one graph serve batches of any size; its names are the post's. AutoGraph
-    # would translate Python's `if` and `for`; there are none, and it takes 0.2 s.
     @tf.function(input_signature=[X, Y_, SEED], autograph=False)
     def train_step(self, x, y_, dropout_seed):
         """Takes one step of Adam on the batch; dropout_seed determines the dropout mask.
@@ -125,25 +121,22 @@ class DoubleConv(tf.Module):
 
 def use_bfloat16(on):
     """Turns bfloat16 convolutions and matrix products on or off in what is traced from here on."""
+    if on:
+        terminal.warn_if_bfloat16_is_slow()
     tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": on})
 
 
 def options():
     """Returns the command line's options."""
-    parser = terminal.training_parser(__doc__, steps=20000, log_dir="/tmp/cnn")
+    parser = terminal.parser(__doc__, steps=20000, log_dir="/tmp/cnn")
     text = "folder for train_data-<step>; the newest five are kept (default: current folder)"
     parser.add_argument("--checkpoint-dir", type=Path, default=".", metavar="DIR", help=text)
-    again = parser.add_mutually_exclusive_group()
-    text = "continue from the newest checkpoint; --steps may be raised, all else must match"
-    again.add_argument("--resume", action="store_true", help=text)
-    text = "delete an earlier run's checkpoints and start over"
-    again.add_argument("--overwrite", action="store_true", help=text)
     text = "multiply in bfloat16: 1.3x as fast on CPUs with AVX512-BF16, else perhaps slower"
     parser.add_argument("--bfloat16", action="store_true", help=text)
-    args = parser.parse_args()
-    if args.bfloat16:
-        terminal.warn_if_bfloat16_is_slow()
-    return args
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--resume", action="store_true", help="continue from the newest checkpoint")
+    add("--overwrite", action="store_true", help="delete the checkpoints and start over")
+    return parser.parse_args()
 
 
 def main():
@@ -178,7 +171,7 @@ def main():
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
     terminal.say(f"checkpoints: {newest} and up to four earlier ones")
     script = Path(sys.argv[0]).with_name("visualize_filters.py")
-    terminal.next_command("python", script, newest, *mnist.options)
+    terminal.say(f"next: python {shlex.join(map(str, [script, newest, *mnist.options]))}")
 
 
 if __name__ == "__main__":

@@ -95,16 +95,9 @@ class SingleConv(tf.Module):
         return common.cross_entropy(h.logits, y_), common.accuracy(h.y_conv, y_), h.h_conv1
 
 
-def visualize(network, images, title):
-    """Draws the 16 filters and their feature maps for images, float32 [n, 784]."""
-    filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 16]
-    h_pool1 = network(images).h_pool1.numpy()  # [n, 14, 14, 16]
-    return figures.draw_features(filters, images, h_pool1, title, cell=56)
-
-
 def options():
     """Returns the command line's options."""
-    parser = terminal.training_parser(__doc__, steps=1000, log_dir="/tmp/cnn_single")
+    parser = terminal.parser(__doc__, steps=1000, log_dir="/tmp/cnn_single")
     text = "save the figure (default: open a window or, without a display, save single_conv.png)"
     parser.add_argument("--figure", type=Path, metavar="PNG", help=text)
     return parser.parse_args()
@@ -132,12 +125,15 @@ def main():
 
     test_accuracy = common.test_accuracy(network, mnist.test)
     terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
+    images, _ = mnist.test.next_batch(12)
+    filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 16]
+    h_pool1 = network(images).h_pool1.numpy()  # [12, 14, 14, 16]
     title = (
         f"single_conv.py: {num_filters} filters (top row), their feature maps for 12 test digits\n"
         f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
     )
     with figures.drawing(args.figure is None, paths, dpi=100):
-        figure = visualize(network, mnist.test.next_batch(12)[0], title)
+        figure = figures.draw_features(filters, images, h_pool1, title, cell=56)
         writer.finish(args.steps, test_accuracy, figures.as_png(figure, dpi=100))
 
 

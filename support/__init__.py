@@ -19,8 +19,7 @@ sys.stderr = sys.stderr or open(os.devnull, "w")
 MPLBACKEND = os.environ.pop("MPLBACKEND", None)
 
 if not (3, 10) <= sys.version_info < (3, 14):
-    version = sys.version.split()[0]
-    sys.exit(f"this is Python {version}; TensorFlow 2.21 needs 3.10 to 3.13 (see README.md)")
+    sys.exit("TensorFlow 2.21 needs Python 3.10 to 3.13; see README.md")
 
 # Garbage collection among TensorFlow's objects finds nothing: 0.6 s of the import, 0.5 s at exit.
 gc.disable()

@@ -15,8 +15,7 @@ def contact_sheet(rows, cell):
     """Tiles small square images into one: float [height, width] from 0 (white) to 1 (black).
 
     A row is a list of [h, h] arrays, or None for an empty cell. Each image is rescaled to 0...1 by
-    its own minimum and maximum, and enlarged by the largest integer factor that fits a cell, `cell`
-    pixels wide without its 1-pixel frame and the gaps.
+    itself, framed, and enlarged by the largest integer factor that makes it at most `cell` wide.
     """
     pitch = cell + 4
     sheet = np.zeros([len(rows) * pitch, max(map(len, rows)) * pitch])
@@ -47,9 +46,8 @@ def draw_features(filters, images, maps, title, cell=28):
     width, height = max(sheet.shape[1] + 2 * margin, 560), sheet.shape[0] + margin + head
     figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
     box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
-    axes = figure.add_axes(box)
+    axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-    axes.set_axis_off()
     figure.text(box[0], 1 - 8 / height, title, fontsize=9, va="top", linespacing=1.4)
     return figure
 

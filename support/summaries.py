@@ -2,14 +2,14 @@
 
 import contextlib
 import csv
-import errno
 import os
+import shlex
 import shutil
 import time
 from pathlib import Path
 
 from support.figures import contact_sheet
-from support.terminal import next_command, say
+from support.terminal import say
 
 import tensorflow as tf
 from tensorboard.plugins.histogram.metadata import create_summary_metadata
@@ -31,7 +31,7 @@ class RunWriter:
         self.folder = log_dir / position["run"] if position else new_folder(log_dir, settings)
         if not self.folder.exists():
             say(f"{self.folder} no longer exists; the curves start again from here")
-        for path in self.folder.glob(EVENTS) if position else ():
+        for path in self.folder.glob(EVENTS):  # none in a new folder
             os.truncate(path, position["sizes"].get(path.name, 0))
         self.writer = tf.summary.create_file_writer(str(self.folder))
         if not position:
@@ -41,15 +41,14 @@ class RunWriter:
             with self.as_default(step=0, film=False):
                 tf.summary.text("settings", "\n".join(f"- {k}: {v}" for k, v in settings.items()))
                 tf.summary.graph(tf.compat.v1.GraphDef(node=nodes, versions=graph.versions))
-        if settings["data"] == "MNIST":
-            with contextlib.suppress(FileExistsError):
-                write_the_posts_run(log_dir / THE_POST, settings["script"])
+        if settings["data"] == "MNIST" and not (log_dir / THE_POST).exists():
+            write_the_posts_run(log_dir / THE_POST, settings["script"])
 
     @contextlib.contextmanager
     def as_default(self, step, film=True):
         """Lets tf.summary write here; raises OSError on a full disk, where TensorFlow is silent."""
         if shutil.disk_usage(self.folder).free < 2**20:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.folder))
+            raise OSError(f"{self.folder}: No space left on device")
         with self.writer.as_default(step):
             yield
             if film and step % self.film_every == 0:
@@ -71,9 +70,9 @@ class RunWriter:
             if png:
                 tf.summary.image("test digits", tf.io.decode_png(png)[None])
         say(f"curves: {self.folder}")
+        log_dir = shlex.quote(str(self.folder.parent))
         # By default TensorBoard keeps only 10 images per tag.
-        images = "--samples_per_plugin", "images=1000"
-        next_command("tensorboard", "--logdir", self.folder.parent, *images)
+        say(f"next: tensorboard --logdir {log_dir} --samples_per_plugin images=1000")
 
 
 def new_folder(log_dir, settings):
@@ -91,7 +90,6 @@ def new_folder(log_dir, settings):
 
 def write_the_posts_run(folder, script):
     """Writes the curves of the post's own program to a new folder, a run beside ours."""
-    folder.mkdir()
     curve = Path(__file__).with_name(f"{script.split('_')[0]}_curve_tf0.12.1.csv")
     with open(curve) as file, tf.summary.create_file_writer(str(folder)).as_default():
         for row in csv.DictReader(file):

@@ -3,7 +3,6 @@
 import argparse
 import os
 import re
-import shlex
 import signal
 import sys
 import tempfile
@@ -31,11 +30,6 @@ def say(text):
     report(text, sys.stderr)
 
 
-def next_command(*words):
-    """Prints a command to run next, quoted for the shell."""
-    say(f"next: {shlex.join(map(str, words))}")
-
-
 def warn_if_bfloat16_is_slow():
     """Prints a warning if this CPU is known not to multiply in bfloat16."""
     cpu = Path("/proc/cpuinfo")
@@ -47,9 +41,8 @@ def reason(error):
     """Returns an error's message on one line; of TensorFlow's, the system's part."""
     if isinstance(error, tf.errors.OpError):
         return re.sub(r" \[Op:\w+\]", "", error.message.split("\n")[0]).rsplit("; ", 1)[-1]
-    if getattr(error, "filename", None):
-        return f"{error.filename}: {error.strerror}"
-    return getattr(error, "strerror", None) or str(error)
+    path = f"{error.filename}: " if getattr(error, "filename", None) else ""
+    return path + (getattr(error, "strerror", None) or str(error))
 
 
 def stop(number, _):
@@ -76,7 +69,7 @@ def run(main, if_stopped=""):
         code, message = 1, reason(error)
     if message:
         say(f"{os.path.basename(sys.argv[0])}: {message}")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what failed to be written, Python tries again
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python tries a broken stdout again
     sys.exit(code)
 
 
@@ -106,27 +99,21 @@ def integer(low, high=2**31 - 1):
     return parse
 
 
-def parser(description):
-    """Returns an argument parser with the data options; --help shows the description verbatim."""
+def parser(description, steps=None, log_dir=None):
+    """Returns an argument parser with the data options and, given `steps`, those of training."""
     verbatim = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=description, formatter_class=verbatim)
+    add = parser.add_argument
     text = "folder of MNIST's four files, downloaded if missing (default: /tmp/data)"
-    parser.add_argument("--data-dir", type=Path, default="/tmp/data", metavar="DIR", help=text)
+    add("--data-dir", type=Path, default="/tmp/data", metavar="DIR", help=text)
     text = "auto (default) is MNIST if available, else digits rendered from fonts"
-    names = ["auto", "mnist", "rendered"]
-    parser.add_argument("--dataset", choices=names, default="auto", help=text)
+    add("--dataset", choices=["auto", "mnist", "rendered"], default="auto", help=text)
+    if steps is not None:
+        add("--steps", type=integer(0), default=steps, help=f"the last step (default: {steps})")
+        add("--seed", type=integer(0), default=1, help="random seed (default: 1)")
+        text = f"folder for TensorBoard, one subfolder per run (default: {log_dir})"
+        add("--log-dir", type=Path, default=log_dir, metavar="DIR", help=text)
     return parser
-
-
-def training_parser(description, steps, log_dir):
-    """Returns parser(description) with the training scripts' options and these defaults."""
-    training = parser(description)
-    add = training.add_argument
-    add("--steps", type=integer(0), default=steps, help=f"the last step (default: {steps})")
-    add("--seed", type=integer(0), default=1, help="random seed (default: 1)")
-    text = f"folder for TensorBoard, one subfolder per run (default: {log_dir})"
-    add("--log-dir", type=Path, default=log_dir, metavar="DIR", help=text)
-    return training
 
 
 def check_writable(folder, option):
@@ -141,7 +128,7 @@ def check_writable(folder, option):
 
 def write_whole(path, data):
     """Writes data to path (or where it links to), or raises OSError and leaves the old file."""
-    path = Path(path).resolve()
+    path = path.resolve()
     temporary = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         temporary.write_bytes(data)

@@ -131,7 +131,10 @@ def test_wrong_python_version_is_one_line(version):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert result.returncode == 1
-    assert "TensorFlow 2.21 needs 3.10 to 3.13" in result.stderr and result.stderr.count("\n") == 1
+    assert (
+        "TensorFlow 2.21 needs Python 3.10 to 3.13" in result.stderr
+        and result.stderr.count("\n") == 1
+    )
 
 
 def requirements():
