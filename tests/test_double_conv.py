@@ -359,6 +359,15 @@ def test_overwrite_deletes_our_checkpoints_only(small_data, tmp_path):
     assert all((tmp_path / name).read_text() == "mine" for name in others)
 
 
+def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
+    index = copy / "train_data-60.index"
+    index.write_bytes(b"somebody else's, perhaps")
+    before = files_in(copy)
+    _, err = train(copy, small_data, "--steps", 0, "--overwrite", code=1)
+    assert f"{copy / 'train_data-60'} was not written by this script, or is corrupt" in err
+    assert files_in(copy).items() >= before.items()
+
+
 def test_overwrite_deletes_nothing_before_the_new_run_has_saved(undisturbed, small_data, copy):
     (copy / "file").write_text("")
     words = ["--steps", 0, "--overwrite"]

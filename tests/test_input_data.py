@@ -155,6 +155,11 @@ BAD = {
         lambda data: idx(2051, 268435956, 28, 28, body=bytes(500 * 784)),
         "size 392000 into shape (268435956,784)",
     ),
+    "negative": (
+        "t10k-labels-idx1-ubyte",
+        lambda data: idx(2049, -1, body=bytes(500)),
+        "size 500 into shape (4294967295,)",
+    ),
     "label": ("t10k-labels-idx1-ubyte", lambda data: idx(2049, 1, body=b"\x0a"), "label 10"),
 }
 
