@@ -80,10 +80,11 @@ def new_folder(log_dir, settings):
     rest = f"-seed{settings['seed']}" if settings["seed"] != 1 else ""
     rest += "-bfloat16" if settings.get("bfloat16") else ""
     rest += {"MNIST": "", "not MNIST": "-not-MNIST"}.get(settings["data"], "-rendered")
+    log_dir.mkdir(parents=True, exist_ok=True)
     while True:
         folder = log_dir / f"{time.strftime('%Y%m%d-%H%M%S')}{rest}"
         with contextlib.suppress(FileExistsError):  # another run started in the same second
-            folder.mkdir(parents=True)
+            folder.mkdir()
             return folder
         time.sleep(0.1)
 

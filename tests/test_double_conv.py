@@ -7,6 +7,7 @@ import pathlib
 import random
 import shutil
 import signal
+import threading
 import time
 
 from support import checkpoints, input_data
@@ -27,6 +28,7 @@ from processes import (
     small_network,
     small_steps,
 )
+from tensorflow.python.ops import io_ops
 
 from double_conv import DoubleConv
 from visualize_filters import NAMES_OF_2016
@@ -150,6 +152,24 @@ def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(small_data,
 def test_last_step_is_saved_even_without_a_report(small_data, tmp_path):
     train(tmp_path, small_data, "--steps", 7)
     assert saved_steps(tmp_path) == [7, 5, 0]
+
+
+def test_last_save_waits_for_those_in_the_background(tmp_path, monkeypatch):
+    original = io_ops.save_v2
+
+    def slow_in_the_background(*args, **kwargs):
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.5)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(io_ops, "save_v2", slow_in_the_background)
+    saver = checkpoints.Saver(tmp_path, DoubleConv(), {})
+    saver.begin(1, resume=False, overwrite=False)
+    for step in (0, 1):
+        saver.save(step, log=None)
+    saver.manager.sync()
+    assert saved_steps(tmp_path) == [1, 0]
+    assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "train_data-1")
 
 
 def pretend_to_have_no_bfloat16():

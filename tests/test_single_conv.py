@@ -171,7 +171,8 @@ def test_stopping_prints_one_line(small_data, tmp_path, number):
         (["--figure", "figure.jpg"], 1, "figure.jpg is not a PNG file's name"),
         (["--dataset", "fashion"], 2, "invalid choice"),
         (["--stepz", "3"], 2, "unrecognized arguments"),
-        (["--log-dir", "file"], 1, ": Not a directory"),
+        (["--log-dir", "file"], 1, "file: File exists"),
+        (["--log-dir", "nowhere"], 1, "nowhere: File exists"),  # a link to nothing
         (["--figure", "file/figure.png"], 1, "choose another --figure"),
         (["--figure", "folder.png"], 1, "is not a PNG file's name"),
         (["--data-dir", "file"], 1, "file: File exists; choose another --data-dir"),
@@ -180,6 +181,7 @@ def test_stopping_prints_one_line(small_data, tmp_path, number):
 def test_bad_command_line_is_refused_before_training(small_data, tmp_path, words, code, message):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "nowhere").symlink_to("nothing")
     out, err = train(tmp_path, small_data, "--figure", "new.png", *words, code=code)
     assert out == ""
     assert message in err.splitlines()[-1]
