@@ -147,7 +147,7 @@ def main():
     settings = {"script": "double_conv.py", "data": mnist.name, "seed": args.seed}
     settings["bfloat16"] = args.bfloat16
     saver = checkpoints.Saver(args.checkpoint_dir, network, settings)
-    first = saver.begin(args.steps, args.resume, args.overwrite)  # 0, or after the checkpoint's
+    first = saver.begin(args.steps, args.resume, args.overwrite)  # 0, or the checkpoint's + 1
     mnist.train.skip(first, 50)
     writer = summaries.RunWriter(args.log_dir, network, settings, 1000, saver.log)
 

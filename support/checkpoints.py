@@ -47,7 +47,7 @@ class Saver:
     """Saves a run as train_data-<step>, keeps the newest five, and resumes it bit for bit.
 
     All of the network's variables are saved, Adam's slots included. `settings`, a dict, must be the
-    same when the run is resumed. `log` is then what was last passed to save: a position in the log.
+    same when the run is resumed. `log`, where its event files end, is what save was last given.
     """
 
     def __init__(self, folder, network, settings):
@@ -79,8 +79,8 @@ class Saver:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
                 raise Failure(f"{message}, or choose another --checkpoint-dir")
         if found and not resume and not overwrite:
-            names = f"{self.folder} already contains {', '.join(path.name for path in found)}"
-            raise Failure(f"{names}; continue with --resume or start over with --overwrite")
+            message = f"{self.folder} already contains {', '.join(path.name for path in found)}"
+            raise Failure(f"{message}; continue with --resume or start over with --overwrite")
         self.checkpoint.network.train_step.get_concrete_function()  # creates Adam's slots
         if resume:
             self.restore_newest(found)
