@@ -132,10 +132,10 @@ def test_default_run_as_a_program(small_data, tmp_path):
 
 
 def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(small_data, tmp_path):
-    train(tmp_path, small_data, "--steps", 20, change=small_steps)
+    train(tmp_path, small_data, "--steps", 10, change=small_steps)
     network, mnist = DoubleConv(1), input_data.read_data_sets(small_data)
     values = {(tag, at): v for tag, at, v in read_events(only_run(tmp_path / "logs"))}
-    for step in range(21):
+    for step in range(11):
         batch = mnist.train.next_batch(10)
         network.train_step(*batch, [1, step])
         if step % 5 == 0:
@@ -180,16 +180,17 @@ def pretend_to_have_no_bfloat16():
 
 
 def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path):
-    variables, words = [], ["--steps", 20]
-    for folder, more in (("float32", []), ("bfloat16", ["--bfloat16"])):
-        before = pretend_to_have_no_bfloat16 if more else nothing
-        out, err = train(
-            tmp_path / folder, small_data, *words, *more, change=small_steps, before=before
-        )
-        assert ("may be slower" in err) == bool(more)
-        variables.append(variables_of(tmp_path / folder / "train_data-20"))
+    def start(name, *words, before=nothing):
+        words = words_for(tmp_path / name, small_data, "--steps", 20, *words)
+        return Running(words, change=small_steps, before=before)
+
+    float32 = start("float32")
+    bfloat16 = start("bfloat16", "--bfloat16", before=pretend_to_have_no_bfloat16)
+    _, out, err = bfloat16.wait()
+    assert "may be slower" in err and "may be slower" not in float32.wait()[2]
     name = "network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"
-    assert not np.array_equal(*(values[name] for values in variables))
+    paths = [tmp_path / folder / "train_data-20" for folder in ("float32", "bfloat16")]
+    assert not np.array_equal(*(variables_of(path)[name] for path in paths))
     assert only_run(tmp_path / "bfloat16" / "logs").name.endswith("-bfloat16-not-MNIST")
     # visualize_filters.py tests in float32.
     words = ["--data-dir", small_data, "--figure-dir", tmp_path]
@@ -265,32 +266,40 @@ POINTS = [
 
 
 def test_kills_change_nothing(small_data, tmp_path):
-    """SIGKILL at every point of saving, and at three random moments; then resumed to the end."""
+    """SIGKILL at every point of saving, and at random moments; then resumed to the end.
+
+    Two runs side by side, one for each core, meet half of the points each.
+    """
     steps, clock = 120, random.Random(1)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole, folders = tmp_path / "whole", [tmp_path / "one", tmp_path / "other"]
     undisturbed = start_training(whole, small_data, "--steps", steps)
+
+    def resume(folder, last=steps, before=nothing):
+        return start_training(folder, small_data, "--steps", last, "--resume", before=before)
+
     lines = []
-    for point in POINTS:
-        before = functools.partial(kill_at, *point)
-        words = ["--steps", steps, "--resume"]
-        running = start_training(killed, small_data, *words, before=before)
-        code, printed, err = running.wait()
-        assert code == -signal.SIGKILL, f"not killed at {point}: {err}"
-        lines += printed.splitlines()
-    for _ in range(3):
-        words = ["--steps", 10**6, "--resume"]
-        running = start_training(killed, small_data, *words)
-        running.lines(1)
+    for points in zip(POINTS[::2], POINTS[1::2]):
+        kills = [functools.partial(kill_at, *point) for point in points]
+        both = [resume(folder, before=kill) for folder, kill in zip(folders, kills)]
+        for running, point in zip(both, points):
+            code, printed, err = running.wait()
+            assert code == -signal.SIGKILL, f"not killed at {point}: {err}"
+            lines += printed.splitlines()
+    for _ in range(2):
+        both = [resume(folder, last=10**6) for folder in folders]
+        assert all(running.lines(1) for running in both)
         time.sleep(clock.uniform(0, 0.1))
-        running.send(signal.SIGKILL)
-        assert running.wait()[0] == -signal.SIGKILL
-        newest = saved_steps(killed)[0]
-        assert newest < steps, "the random kills came too late"
-    last, _ = train(killed, small_data, "--steps", steps, "--resume")
+        for running in both:
+            running.send(signal.SIGKILL)
+            assert running.wait()[0] == -signal.SIGKILL
+    assert max(saved_steps(folder)[0] for folder in folders) < steps, "the kills came too late"
+    for running in [resume(folder) for folder in folders]:
+        lines += running.wait()[1].splitlines()
     # A line printed just before a kill may come again; each is what the whole run printed.
-    assert set(lines + last.splitlines()) <= set(undisturbed.wait()[1].splitlines())
-    assert_same_run(killed, whole, steps)
-    assert not list(killed.glob("*_temp"))
+    assert set(lines) <= set(undisturbed.wait()[1].splitlines())
+    for folder in folders:
+        assert_same_run(folder, whole, steps)
+        assert not list(folder.glob("*_temp"))
 
 
 def test_corrupt_checkpoint_is_skipped(undisturbed, small_data, copy):
