@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from processes import ROOT  # puts the project on sys.path
 
-os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)  # tests start processes as a user does
+for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
+    os.environ.pop(name, None)
 
 
 def write_idx(folder, name, array, compress=True):

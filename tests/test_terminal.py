@@ -25,17 +25,28 @@ def test_tensorflows_messages_are_for_those_who_ask():
     assert "oneDNN" in run_python("single_conv.py", "--help", TF_CPP_MIN_LOG_LEVEL="0")[1]
 
 
-def shell(command, folder, data):
-    """Runs a shell command, in which $single is single_conv.py on small data, without a figure."""
-    words = f"--steps 20 --data-dir {data} --log-dir {folder}/logs --figure {folder}/f.png"
-    single = f"{sys.executable} {ROOT}/single_conv.py {words}"
-    return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command.replace("$single", single)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+# Shell commands, in which $single is single_conv.py on small data.
+HELP_INTO_A_CLOSED_PIPE = "$single --help | true"
+CLOSED_STREAMS = "$single <&- >&- 2>&-"
+NO_TEMPORARY_FOLDER = "TMPDIR=/nowhere $single --dataset mnist"
+
+
+@pytest.fixture(scope="module")
+def shells(small_data, tmp_path_factory):
+    """Runs these commands side by side: {command: (exit code, stderr, its folder)}."""
+    started = {}
+    for command in (HELP_INTO_A_CLOSED_PIPE, CLOSED_STREAMS, NO_TEMPORARY_FOLDER):
+        folder = tmp_path_factory.mktemp("shell")
+        words = f"--steps 20 --data-dir {small_data} --log-dir {folder}/logs --figure f.png"
+        line = command.replace("$single", f"{sys.executable} {ROOT}/single_conv.py {words}")
+        shell = ["bash", "-o", "pipefail", "-c", line]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        started[command] = subprocess.Popen(shell, cwd=folder, text=True, **pipes), folder
+    ended = {}
+    for command, (process, folder) in started.items():
+        _, err = process.communicate(timeout=100)
+        ended[command] = process.returncode, err, folder
+    return ended
 
 
 def start_training(folder, data, **options):
@@ -53,8 +64,8 @@ def test_reader_that_goes_away(small_data, tmp_path):
     assert code == 141 and "Error" not in err and "Exception" not in err
 
 
-def test_help_into_a_closed_pipe_is_quiet(small_data, tmp_path):
-    assert shell("$single --help | true", tmp_path, small_data).stderr == ""
+def test_help_into_a_closed_pipe_is_quiet(shells):
+    assert shells[HELP_INTO_A_CLOSED_PIPE][1] == ""
 
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="needs /dev/full")
@@ -64,14 +75,14 @@ def test_full_stdout_is_one_line(small_data, tmp_path):
     assert err.splitlines()[-1] == "single_conv.py: No space left on device"
 
 
-def test_closed_streams_do_not_stop_a_run(small_data, tmp_path):
-    assert shell("$single <&- >&- 2>&-", tmp_path, small_data).returncode == 0
-    assert (tmp_path / "f.png").stat().st_size > 10000
+def test_closed_streams_do_not_stop_a_run(shells):
+    code, _, folder = shells[CLOSED_STREAMS]
+    assert code == 0 and (folder / "f.png").stat().st_size > 10000
 
 
-def test_temporary_folder_is_not_needed(small_data, tmp_path):
-    result = shell("TMPDIR=/nowhere $single --dataset mnist", tmp_path, small_data)
-    assert result.returncode == 0 and "Traceback" not in result.stderr, result.stderr
+def test_temporary_folder_is_not_needed(shells):
+    code, err, _ = shells[NO_TEMPORARY_FOLDER]
+    assert code == 0 and "Traceback" not in err, err
 
 
 def ignore_hangup():
