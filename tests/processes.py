@@ -27,7 +27,7 @@ forkserver = None
 if "forkserver" in multiprocessing.get_all_start_methods():
     forkserver = multiprocessing.get_context("forkserver")
     modules = "input_data checkpoints summaries figures terminal".split()
-    forkserver.set_forkserver_preload([*(f"support.{m}" for m in modules), "common"])
+    forkserver.set_forkserver_preload([*(f"support.{m}" for m in modules), "common", "pytest"])
 
 
 def small_steps(source):

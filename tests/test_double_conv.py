@@ -426,6 +426,7 @@ def test_another_programs_checkpoint_is_never_touched(small_data, tmp_path, name
 def test_second_run_in_the_same_folder_is_refused(small_data, tmp_path):
     running = start_training(tmp_path, small_data, "--steps", 10**6)
     running.lines(2)
+    running.send(signal.SIGSTOP)  # still holds the lock, but leaves the cores to the others
     for words in ([], ["--resume"], ["--overwrite"]):
         _, err = train(tmp_path, small_data, "--steps", 0, *words, code=1)
         assert "another run is using" in err.splitlines()[-1]
