@@ -508,9 +508,9 @@ def test_settings_in_a_checkpoint_are_plain_json(undisturbed):
     assert settings["seed"] == 1 and settings["data"] == "not MNIST"
 
 
-def test_300_steps_on_real_mnist_learn(mnist_dir, tmp_path):
+def test_200_steps_on_real_mnist_learn(mnist_dir, tmp_path):
     words = ["--data-dir", mnist_dir, "--log-dir", tmp_path / "logs", "--checkpoint-dir", tmp_path]
-    out, _ = run("double_conv.py", *words, "--steps", 300)
+    out, _ = run("double_conv.py", *words, "--steps", 200)
     assert float(out.splitlines()[-1].removeprefix("test accuracy ")) > 0.9
     accuracies = [float(line.split()[-1]) for line in out.splitlines()[:-1]]
-    assert len(accuracies) == 4 and accuracies[-1] > accuracies[0]
+    assert len(accuracies) == 3 and accuracies[-1] > accuracies[0]
