@@ -66,7 +66,7 @@ class DataSet:
 
 def as_float(pixels):
     """Returns pixels 0...255 as float32 0...1, by the same float32 product as input_data."""
-    return pixels.astype(np.float32) * np.float32(1 / 255)
+    return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
 # Two DataSets; "MNIST", "not MNIST" or "rendered digits, not MNIST"; the remark that follows every
