@@ -15,7 +15,7 @@ def contact_sheet(rows, cell):
     """Tiles small square images into one: float [height, width] from 0 (white) to 1 (black).
 
     A row is a list of [h, h] arrays, or None for an empty cell. Each image is rescaled to 0...1 by
-    itself, framed, and enlarged by the largest integer factor that makes it at most `cell` wide.
+    its own minimum and maximum, enlarged by the largest integer that fits `cell`, and framed.
     """
     pitch = cell + 4
     sheet = np.zeros([len(rows) * pitch, max(map(len, rows)) * pitch])

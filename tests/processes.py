@@ -113,6 +113,12 @@ class Running:
         assert "Traceback" not in err, err
         return self.process.exitcode, self.stdout, err
 
+    def result(self, code=0):
+        """Waits for its end with this exit code, and returns its (stdout, stderr)."""
+        found, out, err = self.wait()
+        assert found == code, out + err
+        return out, err
+
 
 def wait_until(condition):
     """Waits until condition() is true, and fails after LIMIT seconds."""
@@ -134,9 +140,7 @@ def run(*words, code=0, folder=None, before=nothing, change=None):
     """
     if not forkserver and before is nothing and not change:
         return run_python(*words, code=code, folder=folder)
-    found, out, err = Running(words, folder, before, change).wait()
-    assert found == code, out + err
-    return out, err
+    return Running(words, folder, before, change).result(code)
 
 
 def run_python(*words, code=0, folder=None, stdout=subprocess.PIPE, **variables):

@@ -186,8 +186,8 @@ def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_pa
 
     float32 = start("float32")
     bfloat16 = start("bfloat16", "--bfloat16", before=pretend_to_have_no_bfloat16)
-    _, out, err = bfloat16.wait()
-    assert "may be slower" in err and "may be slower" not in float32.wait()[2]
+    out, err = bfloat16.result()
+    assert "may be slower" in err and "may be slower" not in float32.result()[1]
     name = "network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"
     paths = [tmp_path / folder / "train_data-20" for folder in ("float32", "bfloat16")]
     assert not np.array_equal(*(variables_of(path)[name] for path in paths))
@@ -294,9 +294,9 @@ def test_kills_change_nothing(small_data, tmp_path):
             assert running.wait()[0] == -signal.SIGKILL
     assert max(saved_steps(folder)[0] for folder in folders) < steps, "the kills came too late"
     for running in [resume(folder) for folder in folders]:
-        lines += running.wait()[1].splitlines()
+        lines += running.result()[0].splitlines()
     # A line printed just before a kill may come again; each is what the whole run printed.
-    assert set(lines) <= set(undisturbed.wait()[1].splitlines())
+    assert set(lines) <= set(undisturbed.result()[0].splitlines())
     for folder in folders:
         assert_same_run(folder, whole, steps)
         assert not list(folder.glob("*_temp"))

@@ -94,8 +94,7 @@ def test_hangup_is_ignored_under_nohup(small_data, tmp_path):
     running = start_training(tmp_path, small_data, before=ignore_hangup)
     running.lines(1)
     running.send(signal.SIGHUP)
-    code, out, _ = running.wait()
-    assert code == 0 and "test accuracy" in out
+    assert "test accuracy" in running.result()[0]
 
 
 def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
