@@ -13,26 +13,44 @@ Example:
     tensorboard --logdir /tmp/cnn
 """
 
-import collections
 import shlex
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, input_data, summaries, terminal
+from support import checkpoints, input_data, kernels, summaries, terminal
 
 import tensorflow as tf
 
 import common
 from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
 
-SEED = tf.TensorSpec([2], tf.int32, name="dropout/seed")
-# The network's activations for a batch, under the post's names.
-Layers = collections.namedtuple("Layers", "h_conv1 h_pool1 h_pool2 logits y_conv")
+num_fc = 1024
+batch_size = 50
+report_every = 100  # steps; a checkpoint is saved as often
+film_every = 1000  # steps from one image of the filters to the next
+DROPOUT_SEED = tf.TensorSpec([2], tf.int32, name="dropout/seed")
+
+
+class Layers(NamedTuple):
+    """The network's activations for a batch, under the post's names, float32."""
+
+    h_conv1: tf.Tensor  # [batch, 28, 28, 32]
+    h_pool1: tf.Tensor  # [batch, 14, 14, 32]
+    h_conv2: tf.Tensor  # [batch, 14, 14, 64]
+    h_pool2: tf.Tensor  # [batch, 7, 7, 64]
+    h_fc1: tf.Tensor  # [batch, 1024], before dropout
+    logits: tf.Tensor  # [batch, 10]
+    y_conv: tf.Tensor  # [batch, 10]
 
 
 class DoubleConv(tf.Module):
-    """The network. Call it with a batch x, float32 [batch, 784] from 0 to 1, to get its Layers."""
+    """The network. Call it with a batch x, float32 [batch, 784] from 0 to 1, to get its Layers.
+
+    28x28x1 -conv 5x5-> 28x28x32 -pool-> 14x14x32 -conv 5x5-> 14x14x64 -pool-> 7x7x64 -> 1024 -> 10
+    """
 
     def __init__(self, seed=1):
         super().__init__()
@@ -45,13 +63,13 @@ class DoubleConv(tf.Module):
             self.W_conv2 = weight_variable([5, 5, 32, 64], random, "W_conv2")
             self.b_conv2 = bias_variable([64], "b_conv2")
         with tf.name_scope("fully-connected"):
-            self.W_fc1 = weight_variable([7 * 7 * 64, 1024], random, "W_fc1")
-            self.b_fc1 = bias_variable([1024], "b_fc1")
+            self.W_fc1 = weight_variable([7 * 7 * 64, num_fc], random, "W_fc1")
+            self.b_fc1 = bias_variable([num_fc], "b_fc1")
         with tf.name_scope("readout"):
-            self.W_fc2 = weight_variable([1024, 10], random, "W_fc2")
+            self.W_fc2 = weight_variable([num_fc, 10], random, "W_fc2")
             self.b_fc2 = bias_variable([10], "b_fc2")
-        # The post's own class, because it uses TensorFlow's fused Adam kernel: 34 ms a step against
-        # 36 ms with Keras's Adam (20 and 24 ms in bfloat16). Its epsilon is 1e-8.
+        # tf.compat.v1 holds the post's own class, with its epsilon of 1e-8. It is faster than
+        # Keras's Adam, because it uses TensorFlow's fused kernel.
         self.optimizer = tf.compat.v1.train.AdamOptimizer(1e-4)
 
     def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
@@ -60,21 +78,18 @@ class DoubleConv(tf.Module):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
 
         # Whether edges are the best features is not known here, so the layer is a general linear
-        # one: filters and biases. (bias_add instead of the post's `+`: same result, but its
-        # gradient is a single kernel.)
+        # one: filters and biases.
         with tf.name_scope("convolution1/"):
-            h_conv1 = conv2d(x_image, self.W_conv1)
-            h_conv1 = tf.nn.relu(tf.nn.bias_add(h_conv1, self.b_conv1))  # [batch, 28, 28, 32]
+            h_conv1 = tf.nn.relu(conv2d(x_image, self.W_conv1) + self.b_conv1)  # [b., 28, 28, 32]
 
         # Each pooling halves height and width: 28x28 becomes 14x14, and later 7x7.
         with tf.name_scope("pooling1/"):
             h_pool1 = max_pool_2x2(h_conv1)  # [batch, 14, 14, 32]
 
         # Each of the 64 filters has 32 sub-filters, one per feature map of the first layer, and
-        # adds up their outputs.
+        # adds up their outputs: 64 * 32 = 2,048 sub-filters in all.
         with tf.name_scope("convolution2/"):
-            h_conv2 = conv2d(h_pool1, self.W_conv2)
-            h_conv2 = tf.nn.relu(tf.nn.bias_add(h_conv2, self.b_conv2))  # [batch, 14, 14, 64]
+            h_conv2 = tf.nn.relu(conv2d(h_pool1, self.W_conv2) + self.b_conv2)  # [b., 14, 14, 64]
 
         with tf.name_scope("pooling2/"):
             h_pool2 = max_pool_2x2(h_conv2)  # [batch, 7, 7, 64]
@@ -82,29 +97,30 @@ class DoubleConv(tf.Module):
         # 1,024 features, each a weighted sum of the 7 * 7 * 64 = 3,136 pooled pixels.
         with tf.name_scope("fully-connected/"):
             h_pool2_flat = tf.reshape(h_pool2, [-1, 7 * 7 * 64])  # [batch, 3136]
-            h_fc1 = common.matmul_with_fast_gradient(h_pool2_flat, self.W_fc1)
-            h_fc1 = tf.nn.relu(tf.nn.bias_add(h_fc1, self.b_fc1))  # [batch, 1024]
+            # tf.matmul, but with a faster gradient
+            h_fc1 = tf.nn.relu(kernels.matmul(h_pool2_flat, self.W_fc1) + self.b_fc1)  # [b., 1024]
 
         # In training, half of the features are dropped at random, so that none relies on the others
-        # and the network does not learn the training set by heart. Reports and tests keep all.
+        # and the network does not learn the training set by heart. Those that are kept are divided
+        # by keep_prob, that is doubled, so that their sum stays about the same; the reports and the
+        # test keep all features, and need no change.
         with tf.name_scope("dropout/"):
             dropout = tf.nn.experimental.stateless_dropout
             h_fc1_drop = dropout(h_fc1, rate=1 - keep_prob, seed=dropout_seed)  # [batch, 1024]
 
         # The probabilities of the ten digits.
         with tf.name_scope("readout/"):
-            logits = tf.matmul(h_fc1_drop, self.W_fc2)
-            logits = tf.nn.bias_add(logits, self.b_fc2)  # [batch, 10]
+            logits = tf.matmul(h_fc1_drop, self.W_fc2) + self.b_fc2  # [batch, 10]
             y_conv = tf.nn.softmax(logits)  # [batch, 10]
 
-        return Layers(h_conv1, h_pool1, h_pool2, logits, y_conv)
+        return Layers(h_conv1, h_pool1, h_conv2, h_pool2, h_fc1, logits, y_conv)
 
-    @tf.function(input_signature=[X, Y_, SEED], autograph=False)
+    @tf.function(input_signature=[X, Y_, DROPOUT_SEED], autograph=False)
     def train_step(self, x, y_, dropout_seed):
         """Takes one step of Adam on the batch; dropout_seed determines the dropout mask.
 
-        Returns the cross entropy before the step: without outputs, TensorFlow would not optimize
-        the function (35 ms a step instead of 30).
+        Returns the cross entropy before the step: TensorFlow does not optimize a function that
+        returns nothing.
         """
         logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
         with tf.name_scope("optimizer/"):
@@ -119,52 +135,64 @@ class DoubleConv(tf.Module):
         return common.cross_entropy(h.logits, y_), common.accuracy(h.y_conv, y_), h.h_conv1
 
 
-def use_bfloat16(on):
-    """Turns bfloat16 convolutions and matrix products on or off in what is traced from here on."""
-    if on:
-        terminal.warn_if_bfloat16_is_slow()
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": on})
-
-
 def options():
     """Returns the command line's options."""
-    parser = terminal.parser(__doc__, steps=20000, log_dir="/tmp/cnn")
-    text = "folder for train_data-<step>; the newest five are kept (default: current folder)"
-    parser.add_argument("--checkpoint-dir", type=Path, default=".", metavar="DIR", help=text)
-    text = "multiply in bfloat16: 1.3x as fast on CPUs with AVX512-BF16, else perhaps slower"
-    parser.add_argument("--bfloat16", action="store_true", help=text)
-    add = parser.add_mutually_exclusive_group().add_argument
-    add("--resume", action="store_true", help="continue from the newest checkpoint")
-    add("--overwrite", action="store_true", help="delete the checkpoints and start over")
+    parser = terminal.parser(__doc__)
+    terminal.add_training_options(parser, steps=20000, log_dir="/tmp/cnn")
+    parser.add_argument(
+        "--checkpoint-dir",
+        type=terminal.path,
+        default=".",
+        metavar="DIR",
+        help="folder for train_data-<step>; the newest five are kept (default: current folder)",
+    )
+    parser.add_argument(
+        "--bfloat16",
+        action="store_true",
+        help="multiply in bfloat16: faster on CPUs with AVX512-BF16 or AMX, else perhaps slower",
+    )
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue from the newest checkpoint; on the same CPU with the same number of cores, "
+        "the result is that of an uninterrupted run",
+    )
+    existing.add_argument(
+        "--overwrite", action="store_true", help="delete the checkpoints and start over"
+    )
     return parser.parse_args()
 
 
 def main():
     args = options()
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
-    use_bfloat16(args.bfloat16)
+    kernels.use_bfloat16(args.bfloat16)
     network = DoubleConv(args.seed)
     settings = {"script": "double_conv.py", "data": mnist.name, "seed": args.seed}
     settings["bfloat16"] = args.bfloat16
     saver = checkpoints.Saver(args.checkpoint_dir, network, settings)
-    first = saver.begin(args.steps, args.resume, args.overwrite)  # 0, or the checkpoint's + 1
-    mnist.train.skip(first, 50)
-    writer = summaries.RunWriter(args.log_dir, network, settings, 1000, saver.log)
+    first, run = saver.begin(args.steps, args.resume, args.overwrite)
+    mnist.train.skip(first, batch_size)
+    writer = summaries.RunWriter(args.log_dir, network, settings, mnist.suffix, run)
 
     for i in terminal.progress(range(first, args.steps + 1)):
-        x, y_ = mnist.train.next_batch(50)
+        x, y_ = mnist.train.next_batch(batch_size)
+        # A new dropout mask at each step, and the same one again after --resume.
         network.train_step(x, y_, dropout_seed=[args.seed, i])
-        if i % 100 == 0:
+        if i % report_every == 0:
             cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
-            with writer.as_default(step=i):
+            with writer.logging(step=i):
                 tf.summary.scalar("cross entropy", cross_entropy)
                 tf.summary.scalar("accuracy", accuracy)
                 summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
+                if i % film_every == 0:
+                    summaries.filters("filters", network.W_conv1)
             terminal.report(f"step {i}, training accuracy {accuracy:g}")
-        if i % 100 == 0 or i == args.steps:
-            saver.save(i, writer.position())
+        if i % report_every == 0 or i == args.steps:
+            saver.save(i, run=writer.folder.name)
 
-    use_bfloat16(False)  # test in float32, as in the post
+    kernels.use_bfloat16(False)  # test in float32, as in the post
     test_accuracy = common.test_accuracy(network, mnist.test)
     terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
     writer.finish(args.steps, test_accuracy)

@@ -11,11 +11,13 @@ Example:
     tensorboard --logdir /tmp/cnn_single
 """
 
-import collections
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, input_data, summaries, terminal
+from support import figures, files, input_data, summaries, terminal
 
 import tensorflow as tf
 
@@ -24,12 +26,26 @@ from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
 
 num_filters = 16
 num_fc = 16
-# The network's activations for a batch, under the post's names.
-Layers = collections.namedtuple("Layers", "h_conv1 h_pool1 logits y_conv")
+batch_size = 100
+report_every = 10  # steps
+film_every = 100  # steps from one image of the filters to the next
+
+
+class Layers(NamedTuple):
+    """The network's activations for a batch, under the post's names, float32."""
+
+    h_conv1: tf.Tensor  # [batch, 28, 28, 16]
+    h_pool1: tf.Tensor  # [batch, 14, 14, 16]
+    h_fc1: tf.Tensor  # [batch, 16]
+    logits: tf.Tensor  # [batch, 10]
+    y_conv: tf.Tensor  # [batch, 10]
 
 
 class SingleConv(tf.Module):
-    """The network. Call it with a batch x, float32 [batch, 784] from 0 to 1, to get its Layers."""
+    """The network. Call it with a batch x, float32 [batch, 784] from 0 to 1, to get its Layers.
+
+    28x28x1 -conv 5x5-> 28x28x16 -pool-> 14x14x16 -> 16 -> 10
+    """
 
     def __init__(self, seed=1):
         super().__init__()
@@ -47,6 +63,8 @@ class SingleConv(tf.Module):
         with tf.name_scope("readout"):
             self.W_fc2 = weight_variable([num_fc, 10], random(), "W_fc2")
             self.b_fc2 = bias_variable([10], "b_fc2")
+        # tf.compat.v1 holds the post's own class; its `minimize` puts the gradients in the scope
+        # `optimizer`, as in the post's graph.
         self.optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.001)
 
     def __call__(self, x):
@@ -55,8 +73,8 @@ class SingleConv(tf.Module):
         with tf.name_scope("input/"):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
 
-        # An edge from dark to light gives a filter the opposite sign of one from light to dark;
-        # abs() finds both, and -0.2 with relu drops the weak ones.
+        # A filter answers dark-to-light and light-to-dark edges with opposite signs; abs() keeps
+        # both, and relu(... - 0.2) drops weak answers.
         with tf.name_scope("convolution1/"):
             h_conv1 = tf.nn.relu(tf.abs(conv2d(x_image, self.W_conv1)) - 0.2)  # [batch, 28, 28, 16]
 
@@ -74,11 +92,11 @@ class SingleConv(tf.Module):
             logits = tf.matmul(h_fc1, self.W_fc2) + self.b_fc2  # [batch, 10]
             y_conv = tf.nn.softmax(logits)  # [batch, 10]
 
-        return Layers(h_conv1, h_pool1, logits, y_conv)
+        return Layers(h_conv1, h_pool1, h_fc1, logits, y_conv)
 
     # tf.function traces the Python code once into a graph, which every call then runs. The
-    # signature's None lets one graph serve batches of any size; its names are the post's. AutoGraph
-    # would translate Python's `if` and `for`; there are none, and it takes 0.2 s.
+    # signature's None lets one graph serve batches of any size; its names are the post's.
+    # AutoGraph, which would translate Python's `if` and `for`, has nothing to translate here.
     @tf.function(input_signature=[X, Y_], autograph=False)
     def train_step(self, x, y_):
         """Takes one gradient-descent step on the batch; returns its cross entropy before it."""
@@ -95,46 +113,62 @@ class SingleConv(tf.Module):
         return common.cross_entropy(h.logits, y_), common.accuracy(h.y_conv, y_), h.h_conv1
 
 
+def visualize(network, images, title):
+    """Draws the filters and, below them, their feature maps for images, float32 [n, 784]."""
+    return figures.draw_features(
+        network.W_conv1.numpy()[:, :, 0],  # [5, 5, 16]
+        images,
+        network(images).h_pool1.numpy(),  # [n, 14, 14, 16]
+        f"single_conv.py: {num_filters} filters (top row), their feature maps for {len(images)} "
+        f"test digits\n{title}",
+        cell=56,
+    )
+
+
 def options():
     """Returns the command line's options."""
-    parser = terminal.parser(__doc__, steps=1000, log_dir="/tmp/cnn_single")
-    text = "save the figure (default: open a window or, without a display, save single_conv.png)"
-    parser.add_argument("--figure", type=Path, metavar="PNG", help=text)
+    parser = terminal.parser(__doc__)
+    terminal.add_training_options(parser, steps=1000, log_dir="/tmp/cnn_single")
+    parser.add_argument(
+        "--figure",
+        type=terminal.path,
+        metavar="PNG",
+        help="save the figure (default: open a window or, without a display, save single_conv.png)",
+    )
     return parser.parse_args()
 
 
 def main():
     args = options()
-    paths = [args.figure or Path("single_conv.png")]
-    figures.check_paths(paths, "--figure")
+    png = args.figure or Path("single_conv.png")
+    files.check_png(png, "--figure")
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
     network = SingleConv(args.seed)
     settings = {"script": "single_conv.py", "data": mnist.name, "seed": args.seed}
-    writer = summaries.RunWriter(args.log_dir, network, settings, film_every=100)
+    writer = summaries.RunWriter(args.log_dir, network, settings, mnist.suffix)
 
     for i in terminal.progress(range(args.steps + 1)):
-        x, y_ = mnist.train.next_batch(100)
+        x, y_ = mnist.train.next_batch(batch_size)
         network.train_step(x, y_)
-        if i % 10 == 0:
+        if i % report_every == 0:
             cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
-            with writer.as_default(step=i):
+            with writer.logging(step=i):
                 tf.summary.scalar("cross entropy", cross_entropy)
                 tf.summary.scalar("accuracy", accuracy)
                 summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
+                if i % film_every == 0:
+                    summaries.filters("filters", network.W_conv1)
             terminal.report(f"step {i}, training accuracy {accuracy:g}")
 
     test_accuracy = common.test_accuracy(network, mnist.test)
     terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
+
     images, _ = mnist.test.next_batch(12)
-    filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 16]
-    h_pool1 = network(images).h_pool1.numpy()  # [12, 14, 14, 16]
-    title = (
-        f"single_conv.py: {num_filters} filters (top row), their feature maps for 12 test digits\n"
-        f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
-    )
-    with figures.drawing(args.figure is None, paths, dpi=100):
-        figure = figures.draw_features(filters, images, h_pool1, title, cell=56)
-        writer.finish(args.steps, test_accuracy, figures.as_png(figure, dpi=100))
+    title = f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
+    figures.select_backend(window=args.figure is None)
+    figure = visualize(network, images, title)
+    writer.finish(args.steps, test_accuracy, figures.as_png(figure, dpi=100))
+    figures.show_or_save([figure], [png], dpi=100)
 
 
 if __name__ == "__main__":

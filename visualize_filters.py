@@ -13,70 +13,41 @@ Example:
 """
 
 import re
+import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, figures, input_data, terminal
-from support.terminal import Failure, integer, reason
+from support import checkpoints, figures, files, input_data, terminal
+from support.terminal import Failure, integer
 
 import numpy as np
-import tensorflow as tf
 
 import common
 from double_conv import DoubleConv
 
-# How TensorFlow 0.x and 1.x name the post's variables in a checkpoint: by scope, in creation order.
-NAMES_OF_2016 = {
-    "W_conv1": "convolution1/Variable",
-    "b_conv1": "convolution1/Variable_1",
-    "W_conv2": "convolution2/Variable",
-    "b_conv2": "convolution2/Variable_1",
-    "W_fc1": "fully-connected/Variable",
-    "b_fc1": "fully-connected/Variable_1",
-    "W_fc2": "readout/Variable",
-    "b_fc2": "readout/Variable_1",
-}
-
-
-def restore(network, path):
-    """Sets the network's variables, and nothing else, from the checkpoint at path.
-
-    Returns the name of the data set it was trained on, None if another program wrote it. Raises a
-    Failure if it is missing, corrupt, or from a different network.
-    """
-    if not Path(f"{path}.index").is_file() and not path.is_file():
-        others = checkpoints.list_checkpoints(path if path.is_dir() else path.parent)
-        found = f"found {', '.join(map(str, others))}; " if others else ""
-        raise Failure(f"{path}: no such checkpoint; {found}double_conv.py trains one")
-    checkpoints.check_path(path.parent)
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-        for name, name_of_2016 in NAMES_OF_2016.items():
-            key = f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"
-            key = key if reader.has_tensor(key) else name_of_2016
-            getattr(network, name).assign(reader.get_tensor(key))
-    except checkpoints.CORRUPT as error:
-        raise Failure(f"{path}: corrupt, or from a different network: {reason(error)}") from None
-    return (checkpoints.read_settings(path) or {}).get("data")
-
 
 def visualize(network, images, sub_filter, title):
-    """Draws both layers' filters and their feature maps for images, float32 [n, 784]."""
+    """Draws both layers' filters and their feature maps for images, float32 [n, 784].
+
+    Returns the two figures.
+    """
     layers = network(images)
-    figures.draw_features(
+    layer1 = figures.draw_features(
         network.W_conv1.numpy()[:, :, 0],  # [5, 5, 32]
         images,
         layers.h_pool1.numpy(),  # [n, 14, 14, 32]
         f"Layer 1: the 32 filters (top row) and their feature maps for {len(images)} test digits\n"
         f"{title}",
     )
-    figures.draw_features(
+    layer2 = figures.draw_features(
         network.W_conv2.numpy()[:, :, sub_filter],  # [5, 5, 64]
         images,
         layers.h_pool2.numpy(),  # [n, 7, 7, 64]
         f"Layer 2: sub-filter {sub_filter} of each of the 64 filters (top two rows) and the "
         f"filters' feature maps for {len(images)} test digits\n{title}",
     )
+    return [layer1, layer2]
 
 
 def choose(labels, wanted):
@@ -94,32 +65,58 @@ def digit_list(text):
     return [integer(0, 9)(digit) for digit in text.split(",")]
 
 
+def checkpoint(text):
+    """An argparse type: a checkpoint, or one of its files, as shell completion gives it."""
+    return terminal.path(re.sub(r"\.(index|data-\d+-of-\d+)$", "", text))
+
+
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    add = parser.add_argument
-    add("checkpoint", nargs="?", default="train_data-20000", help="default: %(default)s")
-    text = "sub-filter of the second layer to show, 0 to 31 (default: 0)"
-    add("--sub-filter", type=integer(0, 31), default=0, metavar="K", help=text)
-    text = "save the figures here (default: open windows; without a display, the current folder)"
-    add("--figure-dir", type=Path, metavar="DIR", help=text)
-    add = parser.add_mutually_exclusive_group().add_argument
-    text = "show the first N test digits, 1 to 100 (default: 10)"
-    add("--first", type=integer(1, 100), default=10, metavar="N", help=text)
-    text = "show the first test example of each listed digit (repeat a digit for its next example)"
-    add("--digits", type=digit_list, metavar="D,D,...", help=text)
-    args = parser.parse_args()
-    # One of its files, as shell completion gives, stands for the checkpoint.
-    args.checkpoint = Path(re.sub(r"\.(index|data-\d+-of-\d+)$", "", args.checkpoint))
-    return args
+    parser.add_argument(
+        "checkpoint",
+        nargs="?",
+        type=checkpoint,
+        default="train_data-20000",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--sub-filter",
+        type=integer(0, 31),
+        default=0,
+        metavar="K",
+        help="sub-filter of the second layer to show, 0 to 31 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--figure-dir",
+        type=terminal.path,
+        metavar="DIR",
+        help="save the figures here (default: open windows; without a display, the current folder)",
+    )
+    parser.add_argument(
+        "--first",
+        type=integer(1, 100),
+        default=10,
+        metavar="N",
+        help="show the first N test digits, 1 to 100 (default: %(default)s)",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--digits",
+        type=digit_list,
+        metavar="D,D,...",
+        help="show the first test example of each listed digit (repeat one for its next example)",
+    )
+    return parser.parse_args()
 
 
 def main():
     args = options()
     paths = [(args.figure_dir or Path()) / name for name in ("layer1.png", "layer2.png")]
-    figures.check_paths(paths, "--figure-dir")
+    for path in paths:
+        files.check_png(path, "--figure-dir")
     network = DoubleConv()
-    trained_on = restore(network, args.checkpoint)
+    trained_on = checkpoints.restore(network, args.checkpoint)
     terminal.say(f"restored {args.checkpoint}")
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     if trained_on not in (None, mnist.name):
@@ -132,8 +129,8 @@ def main():
     else:
         images, _ = mnist.test.next_batch(args.first)
     title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
-    with figures.drawing(args.figure_dir is None, paths):
-        visualize(network, images, args.sub_filter, title)
+    figures.select_backend(window=args.figure_dir is None)
+    figures.show_or_save(visualize(network, images, args.sub_filter, title), paths)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""Saving and resuming a run, on tf.train.CheckpointManager."""
+"""Saving, resuming and restoring a run, on tf.train.CheckpointManager."""
 
+import glob
 import json
 import logging
-import shutil
+import os
+import platform
+import re
 from pathlib import Path
 
-from support.terminal import Failure, check_writable, reason, say
+from support.files import check_folder
+from support.terminal import Failure, reason, say
 
 import filelock
+import numpy as np
 import tensorflow as tf
 
 logging.getLogger("absl").disabled = True  # TensorFlow logs there what Saver.save raises
@@ -15,12 +20,28 @@ NAME = "train_data"  # as in the post
 SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
 # What TensorFlow raises if a checkpoint is corrupt, depending on the place.
 CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
+# How TensorFlow 0.x and 1.x name the post's variables in a checkpoint: by scope, in creation order.
+NAMES_OF_2016 = {
+    "W_conv1": "convolution1/Variable",
+    "b_conv1": "convolution1/Variable_1",
+    "W_conv2": "convolution2/Variable",
+    "b_conv2": "convolution2/Variable_1",
+    "W_fc1": "fully-connected/Variable",
+    "b_fc1": "fully-connected/Variable_1",
+    "W_fc2": "readout/Variable",
+    "b_fc2": "readout/Variable_1",
+}
 
 
 def list_checkpoints(folder):
-    """Returns the path prefixes of the checkpoints train_data-<step> in folder, newest first."""
-    found = [path.with_suffix("") for path in folder.glob(f"{NAME}-[0-9]*.index")]
-    return sorted(found, key=lambda path: (len(path.name), path.name), reverse=True)
+    """Returns the path prefixes of the checkpoints train_data-<step> in folder, newest first.
+
+    Nothing else is taken for one: train_data-100-best, for example, is a backup of the user's.
+    """
+    ours = re.compile(rf"{NAME}-(0|[1-9][0-9]*)\.index")
+    matches = [ours.fullmatch(path.name) for path in folder.iterdir()]
+    steps = sorted((int(match[1]) for match in matches if match), reverse=True)
+    return [folder / f"{NAME}-{step}" for step in steps]
 
 
 def check_path(folder):
@@ -29,69 +50,147 @@ def check_path(folder):
         raise Failure(f"{folder}: TensorFlow takes this path for a pattern; rename the folder")
 
 
-def read_settings(path):
-    """Returns the settings in a checkpoint, {} if it is another program's, None if it is corrupt.
+def check_readable(path):
+    """Raises PermissionError if a file of the checkpoint may not be read, as TensorFlow doesn't."""
+    for file in [path, *path.parent.glob(f"{glob.escape(path.name)}.*")]:
+        if file.is_file():
+            file.open("rb").close()
 
-    Raises PermissionError if it may not be read.
+
+def read_settings(path):
+    """Returns the settings in a checkpoint of ours, None in another program's.
+
+    Raises one of CORRUPT if it can't be read.
     """
-    for file in path.parent.glob(f"{path.name}.*"):
-        file.open("rb").close()
+    check_readable(path)
+    reader = tf.train.load_checkpoint(str(path))
+    return json.loads(reader.get_tensor(SETTINGS)) if reader.has_tensor(SETTINGS) else None
+
+
+def restore(network, path):
+    """Sets the network's variables, and nothing else, from the checkpoint at path.
+
+    The checkpoint may be double_conv.py's, or one of the post's program (TensorFlow 0.x, 1.x).
+    Raises a Failure if it is missing, corrupt, or from a different network.
+
+    Returns:
+        The name of the data set it was trained on, None if another program wrote it.
+    """
+    is_v1_checkpoint = path.is_file()  # TensorFlow 0.x wrote one file; later, path is a prefix
+    if path.name == "checkpoint" or not (is_v1_checkpoint or Path(f"{path}.index").is_file()):
+        folder = path if path.is_dir() else path.parent
+        others = list_checkpoints(folder) if folder.is_dir() else []
+        found = f"found {', '.join(map(str, others))}; " if others else ""
+        raise Failure(f"{path}: no such checkpoint; {found}double_conv.py trains one")
+    check_path(path.parent)
+    check_readable(path)
     try:
         reader = tf.train.load_checkpoint(str(path))
-        return json.loads(reader.get_tensor(SETTINGS)) if reader.has_tensor(SETTINGS) else {}
-    except CORRUPT:
-        return None
+        for name, name_of_2016 in NAMES_OF_2016.items():
+            key = f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"
+            value = reader.get_tensor(key if reader.has_tensor(key) else name_of_2016)
+            getattr(network, name).assign(value)
+            if not np.isfinite(value).all():
+                raise Failure(f"{path}: {name} is not finite, so there is nothing to draw")
+        settings = read_settings(path)
+    except CORRUPT as error:
+        raise Failure(f"{path}: corrupt, or from a different network: {reason(error)}") from None
+    return settings and settings.get("data")
+
+
+def this_cpu():
+    """Returns the CPU's model and how many of its cores this process may use.
+
+    On another CPU, or with another number of cores, sums are rounded differently.
+    """
+    model = platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        model = name[1] if name else model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{model}, cores: {cores}"
 
 
 class Saver:
     """Saves a run as train_data-<step>, keeps the newest five, and resumes it bit for bit.
 
     All of the network's variables are saved, Adam's slots included. `settings`, a dict, must be the
-    same when the run is resumed. `log`, where its event files end, is what save was last given.
+    same when the run is resumed. Which checkpoints there are is read from the folder's own files;
+    TensorFlow's state file `checkpoint` is only written, for tf.train.latest_checkpoint.
     """
 
     def __init__(self, folder, network, settings):
-        self.folder, self.settings, self.log = folder, settings, None
+        self.folder, self.settings = folder, settings
         self.step, self.text = tf.Variable(-1, dtype=tf.int64), tf.Variable("")
-        variables = {"network": network, "step": self.step, "settings": self.text}
-        self.checkpoint = tf.train.Checkpoint(**variables)
+        self.checkpoint = tf.train.Checkpoint(network=network, step=self.step, settings=self.text)
+        self.lock = filelock.FileLock(folder / f".{NAME}.lock")  # the system's: dies with us
+        self.manager = None  # begins with the first save
+        self.replaced = []  # an earlier run's checkpoints, to delete once this run has saved one
 
     def begin(self, last, resume, overwrite):
-        """Returns the first of the steps up to `last` to train: 0, or the one after a checkpoint's.
+        """Prepares a run up to the step `last`.
 
         Raises a Failure if the folder is in use, or holds checkpoints of another program; or ours
         and neither option is given; or none that can be resumed.
+
+        Returns:
+            The first step to train, 0 or the one after a checkpoint's; and the name of the folder
+            in which that run's curves are, None for a new run.
         """
-        check_writable(self.folder, "--checkpoint-dir")
+        self.lock_folder()
+        found = self.find_checkpoints(overwrite)
+        if found and not resume and not overwrite:
+            names = ", ".join(path.name for path in found)
+            message = f"{self.folder} already contains {names}"
+            raise Failure(f"{message}; continue with --resume or start over with --overwrite")
+        self.checkpoint.network.train_step.get_concrete_function()  # creates Adam's slots
+        run = self.restore_newest(found) if resume else None
+        if self.step > last:
+            raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
+        self.replaced = list(found) if overwrite else []
+        self.delete_unfinished()
+        return int(self.step) + 1, run
+
+    def lock_folder(self):
+        """Creates the folder and locks it; raises a Failure if that is impossible."""
+        check_folder(self.folder, "--checkpoint-dir")
         check_path(self.folder)
-        self.lock = filelock.FileLock(self.folder / f".{NAME}.lock")  # dies with the process
         try:
             self.lock.acquire(blocking=False)
         except filelock.Timeout:
             raise Failure(f"another run is using {self.folder}; choose another folder") from None
-        self.manager = tf.train.CheckpointManager(
-            self.checkpoint, str(self.folder), max_to_keep=5, checkpoint_name=NAME
-        )
-        known = [*list_checkpoints(self.folder), *map(Path, self.manager.checkpoints)]
-        found = {p: read_settings(p) for p in known if Path(f"{p}.index").exists()}
-        for path, settings in found.items():
-            if settings == {} or (settings is None and overwrite):
+        except (OSError, NotImplementedError) as error:  # another user's; a system without locks
+            message = f"cannot lock {self.lock.lock_file}: {error.strerror or error}"
+            raise Failure(f"{message}; choose another --checkpoint-dir") from None
+
+    def find_checkpoints(self, overwrite):
+        """Returns {path prefix: settings, or None if corrupt} of the folder's, newest first.
+
+        Raises a Failure if another program has saved there, or if a corrupt checkpoint, perhaps
+        another program's, would be overwritten.
+        """
+        found = {}
+        ours = list_checkpoints(self.folder)
+        others = {index.with_suffix("") for index in self.folder.glob("*.index")} - set(ours)
+        for path in [*ours, *others]:
+            try:
+                settings = read_settings(path)
+                foreign = settings is None
+            except CORRUPT:
+                settings = None
+                foreign = overwrite and path in ours
+            if foreign:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
                 raise Failure(f"{message}, or choose another --checkpoint-dir")
-        if found and not resume and not overwrite:
-            message = f"{self.folder} already contains {', '.join(path.name for path in found)}"
-            raise Failure(f"{message}; continue with --resume or start over with --overwrite")
-        self.checkpoint.network.train_step.get_concrete_function()  # creates Adam's slots
-        if resume:
-            self.restore_newest(found)
-        if self.step > last:
-            raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
-        self.last, self.old = last, found if overwrite else {}
-        self.clear_unfinished()
-        return int(self.step) + 1
+            if path in ours:
+                found[path] = settings
+        return found
 
     def restore_newest(self, found):
-        """Restores the newest usable checkpoint of {path prefix: settings or None}, if any."""
+        """Restores the newest intact checkpoint of `found`; returns its run's folder name, if any.
+
+        Raises a Failure if none is intact, or if it was trained with other settings.
+        """
         for path, settings in found.items():
             for name, value in self.settings.items() if settings else ():
                 if settings.get(name) != value:
@@ -99,42 +198,56 @@ class Saver:
                     raise Failure(f"{message}; use the same settings, or --overwrite to start over")
             try:
                 self.checkpoint.restore(str(path)).assert_consumed()
-                self.log = settings.get("log")
-                return say(f"resuming from {path}")
             except (AssertionError, *CORRUPT):
                 say(f"{path} is corrupt, truncated or from a different network; skipping it")
+                continue
+            say(f"resuming from {path}")
+            cpu = settings.get("cpu", "unknown")
+            if cpu != this_cpu():
+                say(f"it was trained on another CPU ({cpu}; this is {this_cpu()}), so results will")
+                say("differ slightly from those of an uninterrupted run")
+            return settings.get("run")
         if found:
             raise Failure(f"no usable checkpoint in {self.folder}; use --overwrite to start over")
         say(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
-    def save(self, step, log):
-        """Saves the values at the time of the call; then deletes all but the newest five.
+    def save(self, step, run):
+        """Saves a checkpoint, then deletes all but the newest five.
 
-        All but the last are written in the background; raises a Failure if one could not be saved.
+        `run` is the name of the folder in which the run's curves are. Raises a Failure if it could
+        not be saved, and leaves nothing of it.
         """
         self.step.assign(step)
-        self.text.assign(json.dumps(self.settings | {"log": log}))
-        options = tf.train.CheckpointOptions(
-            experimental_enable_async_checkpoint=step < self.last,  # takes 2 ms, not 40 to 150
-            experimental_write_callbacks=[self.delete_old],
-        )
+        self.text.assign(json.dumps(self.settings | {"run": run, "cpu": this_cpu()}))
         try:
-            self.manager.sync()
-            self.manager.save(step, options=options)
+            if not self.manager:
+                # CheckpointManager believes the state file even if it lists another folder's.
+                (self.folder / "checkpoint").unlink(missing_ok=True)
+                self.manager = tf.train.CheckpointManager(
+                    self.checkpoint, str(self.folder), max_to_keep=5, checkpoint_name=NAME
+                )
+            path = Path(self.manager.save(step))
+            for old in [*self.replaced, *list_checkpoints(self.folder)[5:]]:
+                if old != path:
+                    delete_checkpoint(old)
+            self.replaced = []
         except (tf.errors.OpError, OSError) as error:
-            self.clear_unfinished()
+            self.delete_unfinished()
             message = f"cannot save a checkpoint in {self.folder}: {reason(error)}"
-            raise Failure(f"{message}; free some space and continue with --resume") from None
+            raise Failure(f"{message}. Fix that, then continue with --resume") from None
 
-    def delete_old(self, saved):
-        """Deletes what --overwrite replaces, as soon as the new run has saved a checkpoint."""
-        for path in self.old:
-            if path.name != Path(saved).name:
-                path.with_suffix(".index").unlink(missing_ok=True)
-                path.with_suffix(".data-00000-of-00001").unlink(missing_ok=True)
-        self.old = {}
+    def delete_unfinished(self):
+        """Deletes what a killed or failed save leaves: train_data-<step>_temp with its parts."""
+        for folder in self.folder.glob(f"{NAME}-*_temp"):
+            if re.fullmatch(rf"{NAME}-[0-9]+_temp", folder.name) and not folder.is_symlink():
+                parts = list(folder.iterdir())
+                if all(part.is_file() and part.name.startswith("part-") for part in parts):
+                    for part in parts:
+                        part.unlink()
+                    folder.rmdir()
 
-    def clear_unfinished(self):
-        """Deletes what a killed or failed save leaves."""
-        for path in self.folder.glob(f"{NAME}-[0-9]*_temp"):
-            shutil.rmtree(path)
+
+def delete_checkpoint(path):
+    """Deletes the files of a checkpoint of ours; without its index, the rest is no checkpoint."""
+    Path(f"{path}.index").unlink(missing_ok=True)
+    Path(f"{path}.data-00000-of-00001").unlink(missing_ok=True)

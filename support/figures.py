@@ -1,14 +1,17 @@
 """Figures of filters and feature maps: many small images in one, in a window or a PNG file."""
 
-import contextlib
 import io
 
 from support import MPLBACKEND
-from support.terminal import Failure, check_writable, say, write_whole
+from support.files import write_whole
+from support.terminal import say
 
 import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
+
+# The user's matplotlibrc does not change how the figures look.
+in_default_style = matplotlib.style.context("default")
 
 
 def contact_sheet(rows, cell):
@@ -30,6 +33,7 @@ def contact_sheet(rows, cell):
     return sheet
 
 
+@in_default_style
 def draw_features(filters, images, maps, title, cell=28):
     """Draws filters [h, w, n], at most 32 per row, and returns a matplotlib figure.
 
@@ -52,6 +56,7 @@ def draw_features(filters, images, maps, title, cell=28):
     return figure
 
 
+@in_default_style
 def as_png(figure, dpi):
     """Returns the figure as PNG bytes."""
     buffer = io.BytesIO()
@@ -59,34 +64,28 @@ def as_png(figure, dpi):
     return buffer.getvalue()
 
 
-def check_paths(paths, option):
-    """Raises a Failure that names the option if figures cannot be saved to paths."""
-    for path in paths:
-        check_writable(path.parent, option)
-        if path.is_dir() or path.suffix.lower() != ".png":
-            raise Failure(f"{path} is not a PNG file's name; choose another {option}")
+def select_backend(window):
+    """Selects matplotlib's backend for the figures drawn from here on.
 
-
-@contextlib.contextmanager
-def drawing(window, paths, dpi=200):
-    """Opens the figures drawn in its `with` block in windows if `window` and there is a display.
-
-    Otherwise saves them to paths. The user's matplotlibrc does not change how they look.
+    That is one with windows if `window` and if there is a display, otherwise one without.
     """
-    backend = MPLBACKEND if window else "agg"
-    with matplotlib.style.context("default"):
-        try:
-            if backend:
-                plt.switch_backend(backend)
-            window = plt.figure().canvas.required_interactive_framework
-        except Exception as error:  # each GUI toolkit raises its own
-            say(f"cannot open a window ({error}); saving to a file instead")
-            window = None
+    try:
+        if not window:
             plt.switch_backend("agg")
-        plt.close("all")
-        yield
-        if window:
-            return plt.show()
-        for path, number in zip(paths, plt.get_fignums()):
-            write_whole(path, as_png(plt.figure(number), dpi))
-            say(f"figure: {path}")
+        elif MPLBACKEND:
+            plt.switch_backend(MPLBACKEND)
+        plt.close(plt.figure())
+    except Exception as error:  # each GUI toolkit raises its own
+        say(f"cannot open a window ({error}); saving to a file instead")
+        plt.switch_backend("agg")
+
+
+@in_default_style
+def show_or_save(figures, paths, dpi=200):
+    """Shows the figures until their windows are closed or, without windows, saves them to paths."""
+    if figures[0].canvas.required_interactive_framework:
+        plt.show(block=True)  # whatever the user's matplotlibrc makes of `interactive`
+        return
+    for figure, path in zip(figures, paths):
+        write_whole(path, as_png(figure, dpi))
+        say(f"figure: {path}")

@@ -1,15 +1,16 @@
 """MNIST, under the names of the post's tensorflow/examples/tutorials/mnist/input_data.py."""
 
-import collections
 import gzip
 import hashlib
 import http.client
 import urllib.request
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
+from support.files import check_folder, write_whole
 from support.rendered_digits import rendered_digits
-from support.terminal import BAR, Failure, check_writable, say, write_whole
+from support.terminal import BAR, Failure, reason, say
 
 import numpy as np
 from tqdm import tqdm
@@ -45,7 +46,17 @@ class DataSet:
         return as_float(self._pixels)
 
     def next_batch(self, batch_size):
-        """Returns the next images [batch_size, 784] and labels [batch_size, 10].
+        """Returns the next images [batch_size, 784] and labels [batch_size, 10]."""
+        batch = self._next_indices(batch_size)
+        return as_float(self._pixels[batch]), self.labels[batch]
+
+    def skip(self, batches, batch_size):
+        """Skips batches, so that a run can start at any step."""
+        for _ in range(batches):
+            self._next_indices(batch_size)
+
+    def _next_indices(self, batch_size):
+        """Returns the indices of the next batch.
 
         The first epoch is in file order; each later epoch reshuffles the previous one, and an
         incomplete last batch is dropped.
@@ -54,14 +65,9 @@ class DataSet:
             perm = np.arange(len(self._order))
             self._random.shuffle(perm)
             self._order, self._index_in_epoch = self._order[perm], 0
+        start = self._index_in_epoch
         self._index_in_epoch += batch_size
-        batch = self._order[self._index_in_epoch - batch_size : self._index_in_epoch]
-        return as_float(self._pixels[batch]), self.labels[batch]
-
-    def skip(self, batches, batch_size):
-        """Skips batches, so that a run can start at any step."""
-        for _ in range(batches):
-            self.next_batch(batch_size)
+        return self._order[start : self._index_in_epoch]
 
 
 def as_float(pixels):
@@ -69,9 +75,27 @@ def as_float(pixels):
     return np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
 
 
-# Two DataSets; "MNIST", "not MNIST" or "rendered digits, not MNIST"; the remark that follows every
-# printed accuracy: "", " (not MNIST)", ...; and the options with which a script reads them again.
-DataSets = collections.namedtuple("DataSets", "train test name remark options")
+class DataSets(NamedTuple):
+    """What read_data_sets returns."""
+
+    train: DataSet
+    test: DataSet
+    name: str  # "MNIST", "not MNIST" or "rendered digits, not MNIST"
+    suffix: str  # of a run's name: "", "-not-MNIST" or "-rendered"
+    options: list  # the command-line options with which a script reads the same data
+
+    @property
+    def remark(self):
+        """What follows every printed accuracy: "" for MNIST, e.g. " (not MNIST)" for others."""
+        return "" if self.name == "MNIST" else f" ({self.name})"
+
+
+class File(NamedTuple):
+    """An IDX file that was read."""
+
+    path: Path
+    array: np.ndarray  # uint8, images [n, 784] or labels [n]
+    sha256: str  # of the unpacked file
 
 
 def read_data_sets(data_dir, dataset="auto", seed=1):
@@ -79,56 +103,75 @@ def read_data_sets(data_dir, dataset="auto", seed=1):
 
     Raises a Failure if a file is corrupt, ConnectionError if MNIST is required but unavailable.
     """
+    if dataset == "rendered":
+        return rendered_data_sets(seed)
     try:
-        files = read_files(data_dir) if dataset != "rendered" else None
+        files = read_files(data_dir)
     except ConnectionError as error:
         if dataset == "mnist":
             raise
-        files, line = None, "=" * 78
-        note = "this run uses digits rendered from matplotlib's fonts; its numbers\ncannot be"
-        say(f"{line}\nNOT MNIST: {note} compared with the post's. The reason:\n{error}.\n{line}")
-    if files:
-        _, (images, labels, *test), sums = zip(*files)
-        train = images[5000:], labels[5000:]  # input_data holds out 5,000 for validation
-        name = "MNIST" if list(sums) == list(SHA256.values()) else "not MNIST"
+        line = "=" * 78
+        say(line)
+        say("NOT MNIST: this run uses digits rendered from matplotlib's fonts; its numbers")
+        say(f"cannot be compared with the post's. The reason:\n{error}.\n{line}")
+        return rendered_data_sets(seed)
+    train_images, train_labels, test_images, test_labels = (files[name].array for name in SHA256)
+    if all(files[name].sha256 == SHA256[name] for name in SHA256):
+        name, suffix = "MNIST", ""
     else:
-        (train, test), name = rendered_digits(train=55000, test=10000), "rendered digits, not MNIST"
-    if name == "not MNIST":
+        name, suffix = "not MNIST", "-not-MNIST"
         say(f"{data_dir} does not contain MNIST: results cannot be compared with the post's")
-    remark = f" ({name})" if name != "MNIST" else ""
-    options = ["--data-dir", data_dir] if files else ["--dataset", "rendered"]
-    return DataSets(DataSet(*train, seed), DataSet(*test, seed), name, remark, options)
+    # input_data holds out the first 5,000 digits for validation.
+    train = DataSet(train_images[5000:], train_labels[5000:], seed)
+    test = DataSet(test_images, test_labels, seed)
+    return DataSets(train, test, name, suffix, ["--data-dir", data_dir])
+
+
+def rendered_data_sets(seed):
+    """Returns DataSets as large as MNIST's, of digits rendered from fonts."""
+    train, test = (DataSet(*digits, seed) for digits in rendered_digits(train=55000, test=10000))
+    name = "rendered digits, not MNIST"
+    return DataSets(train, test, name, "-rendered", ["--dataset", "rendered"])
 
 
 def read_files(data_dir):
-    """Returns read_file of the four files; downloads missing ones, but none beside other data."""
+    """Returns {name: File} of the four files; downloads missing ones, but none beside other data.
+
+    Raises a Failure if they do not belong together.
+    """
     files = {name: read_file(data_dir, name) for name in SHA256}
     missing = [name for name in SHA256 if not files[name]]
-    foreign = [file[0] for name, file in files.items() if file and file[2] != SHA256[name]]
+    foreign = [file for name, file in files.items() if file and file.sha256 != SHA256[name]]
+    # Four files that are not MNIST's are another data set; one of four is a corrupt MNIST.
     if foreign and (missing or len(foreign) == 1):
         message = "not MNIST's (wrong checksum). Delete it to download MNIST's, or choose another"
-        raise Failure(f"{foreign[0]}: {message} --data-dir, with four files that belong together")
-    files |= {name: download(name, data_dir) for name in missing}
-    train, train_labels, test, test_labels = files.values()
-    for images, labels, least in (train, train_labels, 5100), (test, test_labels, 100):
-        if len(labels[1]) != len(images[1]) or len(images[1]) < least:
-            counts = f"{len(labels[1])} labels for {len(images[1])} images"
-            raise Failure(f"{labels[0]}: {counts}; as many are needed, and {least} or more")
-    return files.values()
+        raise Failure(f"{foreign[0].path}: {message} --data-dir, with four files that match")
+    for name in missing:
+        files[name] = download(name, data_dir)
+    for prefix, least in ("train", 5100), ("t10k", 100):
+        images, labels = files[f"{prefix}-images-idx3-ubyte"], files[f"{prefix}-labels-idx1-ubyte"]
+        if len(labels.array) != len(images.array) or len(images.array) < least:
+            counts = f"{len(labels.array)} labels for {len(images.array)} images"
+            raise Failure(f"{labels.path}: {counts}; as many are needed, and {least} or more")
+    return files
 
 
 def read_file(data_dir, name):
-    """Returns (path, array, sha256 of the unpacked file) of an IDX file; None if it is missing."""
-    for path in filter(Path.exists, (data_dir / name, data_dir / f"{name}.gz")):
+    """Returns the File, gzipped or not, of one of MNIST's names; None if it is missing."""
+    kaggle = name.replace("-idx", ".idx")  # how Kaggle's copies of MNIST are called
+    for path in (data_dir / name, data_dir / f"{name}.gz", data_dir / kaggle):
+        if not path.exists():
+            continue
         if not path.is_file():
             raise Failure(f"{path}: not a regular file; choose another --data-dir")
         try:
             data = path.read_bytes()
             data = gzip.decompress(data) if path.suffix == ".gz" else data
-            return path, parse_idx(data, name), hashlib.sha256(data).hexdigest()
+            return File(path, parse_idx(data, name), hashlib.sha256(data).hexdigest())
         except CORRUPT as error:
             advice = "Replace it, or, if it was MNIST's, delete it to download it again"
             raise Failure(f"{path} is corrupt: {error}. {advice}") from None
+    return None
 
 
 def parse_idx(data, name):
@@ -151,8 +194,11 @@ def parse_idx(data, name):
 
 
 def download(name, data_dir):
-    """Downloads a file whole and reads it; raises ConnectionError if no mirror delivers it."""
-    check_writable(data_dir, "--data-dir")
+    """Downloads a file of MNIST's and returns its File.
+
+    Raises ConnectionError if no mirror delivers it.
+    """
+    check_folder(data_dir, "--data-dir")
     errors = []
     for mirror in MIRRORS:
         say(f"downloading {mirror}{name}.gz to {data_dir}")
@@ -161,7 +207,8 @@ def download(name, data_dir):
             if hashlib.sha256(gzip.decompress(data)).hexdigest() != SHA256[name]:
                 raise ValueError("wrong checksum (sha256)")
         except (OSError, http.client.HTTPException, *CORRUPT) as error:
-            errors.append(f"{mirror}: {str(error).strip('<>')}")
+            # urllib's own errors read <urlopen error [Errno 111] Connection refused>.
+            errors.append(f"{mirror}: {reason(error).strip('<>')}")
         else:
             write_whole(data_dir / f"{name}.gz", data)
             return read_file(data_dir, name)

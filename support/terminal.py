@@ -1,11 +1,11 @@
-"""The command line: options, one-line errors, the progress bar, files written whole."""
+"""The command line: options, one-line errors, the progress bar and the speed."""
 
 import argparse
+import contextlib
 import os
 import re
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,61 +16,82 @@ BAR = {"disable": None, "leave": False, "dynamic_ncols": True}  # None: only on 
 
 
 class Failure(Exception):
-    """An error the user can fix; the message says what is wrong and what to do."""
+    """An error the user can fix; the message tells what is wrong and what to do."""
 
 
-def report(text, file=None):
-    """Prints a line to stdout, at once and above the progress bar."""
-    tqdm.write(text, file=file or sys.stdout)
-    (file or sys.stdout).flush()
+def report(text):
+    """Prints a line to stdout, immediately and above the progress bar."""
+    try:
+        tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Failure(f"cannot write to stdout: {error.strerror}") from None
 
 
 def say(text):
     """Prints a line to stderr; stdout carries only what the post's programs print."""
-    report(text, sys.stderr)
-
-
-def warn_if_bfloat16_is_slow():
-    """Prints a warning if this CPU is known not to multiply in bfloat16."""
-    cpu = Path("/proc/cpuinfo")
-    if cpu.exists() and "bf16" not in cpu.read_text():
-        say("this CPU has neither AVX512-BF16 nor AMX, so training in bfloat16 may be slower")
+    with contextlib.suppress(OSError):  # a full or closed stderr is no reason to end a run
+        tqdm.write(text, file=sys.stderr)
+        sys.stderr.flush()
 
 
 def reason(error):
-    """Returns an error's message on one line; of TensorFlow's, the system's part."""
+    """Returns an error's message on one line, printable.
+
+    "{{function_node __wrapped__SaveV2}} a/b; No space left on device [Op:SaveV2]", for example,
+    becomes "a/b: No space left on device", and so does OSError(28, ..., "a/b").
+    """
     if isinstance(error, tf.errors.OpError):
-        return re.sub(r" \[Op:\w+\]", "", error.message.split("\n")[0]).rsplit("; ", 1)[-1]
-    path = f"{error.filename}: " if getattr(error, "filename", None) else ""
-    return path + (getattr(error, "strerror", None) or str(error))
+        first_line = error.message.strip().split("\n")[0]
+        text = re.sub(r"\{\{.*?\}\} *| *\[Op:\w*\]", "", first_line).replace("; ", ": ")
+    elif getattr(error, "strerror", None):
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = str(error) or "out of memory" if isinstance(error, MemoryError) else str(error)
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+stopped_by = []  # the number of the signal that asked this process to stop
 
 
 def stop(number, _):
-    """A signal handler that ends the run; the same signal again ends it at once."""
+    """A signal handler that ends the run; the same signal again ends it immediately."""
     signal.signal(number, signal.SIG_DFL)
-    raise KeyboardInterrupt(number)
+    stopped_by.append(number)
+    raise KeyboardInterrupt
 
 
 def run(main, if_stopped=""):
-    """Runs main() with one-line errors; Ctrl-C and SIGTERM print "stopped" and if_stopped."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as a background job's Ctrl-C is
+    """Runs main() with one-line errors; a signal to stop prints "stopped" and if_stopped."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        # Ignored already: Ctrl-C in a background job, SIGHUP under nohup.
+        if number and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)
     try:
         try:
             return main()
         finally:
-            sys.stdout.flush()
-    except KeyboardInterrupt as stopped:
-        code, message = 128 + stopped.args[0], f"stopped{if_stopped}"
-    except BrokenPipeError:  # the reader of our stdout has gone (`| head`)
-        code, message = 141, ""  # SIGPIPE, as shells report it
-    except (Failure, OSError, tf.errors.OpError) as error:
-        code, message = 1, reason(error)
+            sys.stdout.flush()  # here, because an error in it is reported like any other
+    except BaseException as error:
+        code, message = exit_code_and_message(error, if_stopped)
     if message:
         say(f"{os.path.basename(sys.argv[0])}: {message}")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python tries a broken stdout again
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # otherwise Python flushes a broken stdout again
     sys.exit(code)
+
+
+def exit_code_and_message(error, if_stopped):
+    """Returns the exit code and the one line for an exception; raises it again if it is a bug."""
+    if stopped_by:  # TensorFlow turns a signal's exception into others, even into TypeError
+        return 128 + stopped_by[0], f"stopped{if_stopped}"
+    if isinstance(error, BrokenPipeError):  # the reader of our stdout has gone (`| head`)
+        return 141, ""  # SIGPIPE, as shells report it
+    if isinstance(error, (Failure, OSError, MemoryError, tf.errors.OpError)):
+        return 1, reason(error)
+    raise error
 
 
 def progress(steps):
@@ -99,41 +120,49 @@ def integer(low, high=2**31 - 1):
     return parse
 
 
-def parser(description, steps=None, log_dir=None):
-    """Returns an argument parser with the data options and, given `steps`, those of training."""
-    verbatim = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=description, formatter_class=verbatim)
-    add = parser.add_argument
-    text = "folder of MNIST's four files, downloaded if missing (default: /tmp/data)"
-    add("--data-dir", type=Path, default="/tmp/data", metavar="DIR", help=text)
-    text = "auto (default) is MNIST if available, else digits rendered from fonts"
-    add("--dataset", choices=["auto", "mnist", "rendered"], default="auto", help=text)
-    if steps is not None:
-        add("--steps", type=integer(0), default=steps, help=f"the last step (default: {steps})")
-        add("--seed", type=integer(0), default=1, help="random seed (default: 1)")
-        text = f"folder for TensorBoard, one subfolder per run (default: {log_dir})"
-        add("--log-dir", type=Path, default=log_dir, metavar="DIR", help=text)
+def path(text):
+    """An argparse type: a path that TensorFlow can open, which takes UTF-8 only."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # undecoded bytes of the command line
+        message = f"{text!a} is not UTF-8, or not in this locale; rename it, or set LC_ALL=C.UTF-8"
+        raise argparse.ArgumentTypeError(message) from None
+    return Path(text)
+
+
+def parser(description):
+    """Returns an argument parser with the options of all scripts: where the digits come from."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=path,
+        default="/tmp/data",
+        metavar="DIR",
+        help="folder of MNIST's four files, downloaded if missing (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dataset",
+        choices=["auto", "mnist", "rendered"],
+        default="auto",
+        help="%(default)s (default) is MNIST if available, else digits rendered from fonts",
+    )
     return parser
 
 
-def check_writable(folder, option):
-    """Creates the folder if needed; raises a Failure that names the option if it cannot be used."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise Failure(f"{folder}: {error.strerror}; choose another {option}") from None
-
-
-def write_whole(path, data):
-    """Writes data to path (or where it links to), or raises OSError and leaves the old file."""
-    path = path.resolve()
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+def add_training_options(parser, steps, log_dir):
+    """Adds the options of both training scripts, with their defaults for steps and log_dir."""
+    parser.add_argument(
+        "--steps", type=integer(0), default=steps, help="the last step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=integer(0), default=1, help="random seed (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--log-dir",
+        type=path,
+        default=log_dir,
+        metavar="DIR",
+        help="folder for TensorBoard, one subfolder per run (default: %(default)s)",
+    )
