@@ -1,7 +1,6 @@
 """Draws docs/curves.png: our learning curves against the post's.
 
-The post's, recorded from its unchanged programs, are in the runs named the-post-tensorflow-0.12.1,
-beside ours in the log folders.
+The post's, recorded from its unchanged programs, are in runs beside ours in the log folders.
 
 Example:
     python docs/curves.py /tmp/cnn_single/RUN /tmp/cnn/RUN
@@ -14,8 +13,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-THE_POST = "the-post-tensorflow-0.12.1"
 
 
 def read_run(folder, tag):
@@ -39,11 +36,12 @@ def main():
     args = parser.parse_args()
     figure, axes = plt.subplots(2, 2, figsize=(11, 6.5), layout="constrained")
     for row, (script, run) in enumerate(zip(("single_conv.py", "double_conv.py"), args.runs)):
+        posts = run.parent / f"the-post-{script.removesuffix('.py')}-tensorflow-0.12.1"
         for column, tag in enumerate(("cross entropy", "accuracy")):
             ax = axes[row, column]
             # The post's line is drawn wider, so that it stays visible where the two agree.
             for label, folder, color, width in (
-                ("the post's program, TensorFlow 0.12.1", run.parent / THE_POST, "tab:orange", 4.5),
+                ("the post's program, TensorFlow 0.12.1", posts, "tab:orange", 4.5),
                 (script, run, "tab:blue", 1.5),
             ):
                 steps, values = read_run(folder, tag)

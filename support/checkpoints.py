@@ -233,7 +233,8 @@ class Saver:
             self.replaced = []
         except (tf.errors.OpError, OSError) as error:
             self.delete_unfinished()
-            message = f"cannot save a checkpoint in {self.folder}: {reason(error)}"
+            cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file
+            message = f"cannot save a checkpoint in {self.folder}: {cause}"
             raise Failure(f"{message}. Fix that, then continue with --resume") from None
 
     def delete_unfinished(self):

@@ -2,9 +2,9 @@
 
 import contextlib
 import csv
-import os
 import shlex
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -94,22 +94,21 @@ def the_posts_run(script):
 
 def write_the_posts_run(log_dir, script):
     """Writes the curves of the post's own program as a run beside ours, unless it is there."""
-    folder = log_dir / the_posts_run(script)
-    if folder.exists():
+    events = log_dir / the_posts_run(script) / "events.out.tfevents.0.the-post"
+    if events.exists():
         return
-    # Under its own name only once it is whole: a killed process must not leave half of it there.
-    unfinished = log_dir / f".{folder.name}-{os.getpid()}"
     curve = Path(__file__).with_name(f"{script.split('_')[0]}_curve_tf0.12.1.csv")
-    writer = tf.summary.create_file_writer(str(unfinished))
-    with open(curve) as file, writer.as_default():
-        for row in csv.DictReader(file):
-            for tag in "accuracy", "cross entropy":
-                tf.summary.scalar(tag, float(row[tag.replace(" ", "_")]), step=int(row["step"]))
-    writer.close()
-    try:
-        unfinished.rename(folder)
-    except OSError:  # another run has just written it
-        shutil.rmtree(unfinished)
+    # Moved there only once it is whole: a killed process must not leave half of a curve.
+    with tempfile.TemporaryDirectory(dir=log_dir, prefix=".") as unfinished:
+        writer = tf.summary.create_file_writer(unfinished)
+        with open(curve) as file, writer.as_default():
+            for row in csv.DictReader(file):
+                for tag in "accuracy", "cross entropy":
+                    tf.summary.scalar(tag, float(row[tag.replace(" ", "_")]), int(row["step"]))
+        writer.close()
+        (written,) = Path(unfinished).iterdir()
+        events.parent.mkdir(exist_ok=True)
+        written.replace(events)
 
 
 def filters(tag, W):

@@ -1,46 +1,37 @@
 """What the tests share: synthetic digits, and real MNIST if available."""
 
-import gzip
 import os
 import pathlib
+import shutil
 
 import support  # noqa: F401  TensorFlow without its start-up messages
 
-import numpy as np
 import pytest
-from processes import ROOT  # puts the project on sys.path
+from digits import write_digits
+from double_runs import train
+from processes import ROOT
 
 for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
     os.environ.pop(name, None)
-
-
-def write_idx(folder, name, array, compress=True):
-    """Writes uint8 images [n, 28, 28] or labels [n] as an IDX file, and returns its path."""
-    magic = 2051 if array.ndim == 3 else 2049
-    data = np.array([magic, *array.shape], ">i4").tobytes() + array.astype(np.uint8).tobytes()
-    path = folder / (f"{name}.gz" if compress else name)
-    path.write_bytes(gzip.compress(data, 1) if compress else data)
-    return path
-
-
-def write_digits(folder, train=5600, test=500, seed=0):
-    """Writes four small files: each class is a bright square at its own position, with noise."""
-    random = np.random.default_rng(seed)
-    for name, count in (("train", train), ("t10k", test)):
-        labels = random.integers(10, size=count)
-        images = random.integers(60, size=(count, 28, 28))
-        for image, label in zip(images, labels):
-            row, column = divmod(int(label), 4)
-            image[row * 9 : row * 9 + 7, column * 7 : column * 7 + 6] += 180
-        write_idx(folder, f"{name}-images-idx3-ubyte", images)
-        write_idx(folder, f"{name}-labels-idx1-ubyte", labels)
-    return folder
 
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory):
     """A data dir with 600 + 500 digits to train and test on (the first 5,000 are held out)."""
     return write_digits(tmp_path_factory.mktemp("digits"))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(small_data, tmp_path_factory):
+    """An uninterrupted run of double_conv.py, 61 steps: (its folder, stdout, stderr)."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder, *train(folder, small_data, "--steps", 60)
+
+
+@pytest.fixture
+def copy(undisturbed, tmp_path):
+    """A copy of the uninterrupted run's folder."""
+    return shutil.copytree(undisturbed[0], tmp_path / "copy")
 
 
 def folder_of(variable, what):

@@ -36,12 +36,17 @@ def features():
     return random((5, 5, 2)), random((1, 784)), random((1, 14, 14, 2)), "a title\nof two lines"
 
 
+def save(path, window=False):
+    figures.select_backend(window)
+    figures.show_or_save([figures.draw_features(*features())], [path])
+
+
 def test_figure_does_not_depend_on_the_users_settings(tmp_path):
     drawn = []
     for settings in ({}, {"figure.facecolor": "black", "text.color": "w", "text.usetex": True}):
         path = tmp_path / "figure.png"
-        with matplotlib.rc_context(settings), figures.drawing(False, [path]):
-            figures.draw_features(*features())
+        with matplotlib.rc_context(settings):
+            save(path)
         drawn.append(path.read_bytes())
     assert drawn[0] == drawn[1]
 
@@ -50,8 +55,7 @@ def test_figure_follows_a_link_and_the_umask(tmp_path):
     (tmp_path / "link.png").symlink_to(tmp_path / "real.png")
     before = os.umask(0o027)
     try:
-        with figures.drawing(False, [tmp_path / "link.png"]):
-            figures.draw_features(*features())
+        save(tmp_path / "link.png")
     finally:
         os.umask(before)
     assert (tmp_path / "link.png").is_symlink()
@@ -62,8 +66,7 @@ def test_figure_follows_a_link_and_the_umask(tmp_path):
 def test_figure_is_saved_if_the_display_is_gone(tmp_path, monkeypatch, capsys, backend):
     monkeypatch.setattr(figures, "MPLBACKEND", backend)
     monkeypatch.setenv("DISPLAY", ":987654")
-    with figures.drawing(True, [tmp_path / "figure.png"]):
-        figures.draw_features(*features())
+    save(tmp_path / "figure.png", window=True)
     assert (tmp_path / "figure.png").exists()
     assert capsys.readouterr().err.splitlines()[-1] == f"figure: {tmp_path / 'figure.png'}"
 

@@ -19,8 +19,8 @@ from support.terminal import Failure
 import matplotlib
 import numpy as np
 import pytest
-from conftest import write_digits, write_idx
-from processes import Running, terminal, wait_until
+from digits import write_digits, write_idx
+from processes import Running, pseudo_terminal, wait_until
 
 NAMES = list(SHA256)
 
@@ -377,7 +377,7 @@ def test_download_has_a_bar_on_terminals_only(mirrors, capsys):
     (server,) = mirrors("pauses")
     root = pathlib.Path(input_data.__file__).parent.parent
     command = [sys.executable, "-c", FETCH, root, f"{server.url}{NAMES[0]}.gz"]
-    with terminal() as (stderr, read):
+    with pseudo_terminal() as (stderr, read):
         process = subprocess.Popen(command, stderr=stderr)
         shown = read()
         assert process.wait() == 0

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from support import terminal
+from support import files, kernels, terminal
 
 import pytest
 from processes import ROOT, Running, run, run_python
@@ -108,9 +108,9 @@ def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(pathlib.Path, "write_bytes", fill_the_disk)
         with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
-            terminal.write_whole(path, b"new")
+            files.write_whole(path, b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["file"] and path.read_text() == "old"
-    terminal.write_whole(path, b"new")
+    files.write_whole(path, b"new")
     assert path.read_text() == "new"
 
 
@@ -130,7 +130,8 @@ def test_integer_has_bounds(text, number):
 def test_bfloat16_warns_on_cpus_without_it(monkeypatch, capsys, flags, warns):
     monkeypatch.setattr(pathlib.Path, "exists", lambda path: True)
     monkeypatch.setattr(pathlib.Path, "read_text", lambda path: f"flags: {flags}\n")
-    terminal.warn_if_bfloat16_is_slow()
+    kernels.use_bfloat16(True)
+    kernels.use_bfloat16(False)
     assert ("may be slower" in capsys.readouterr().err) == warns
 
 

@@ -3,7 +3,7 @@
 import re
 
 from support import figures, input_data
-from support.checkpoints import Saver
+from support.checkpoints import NAMES_OF_2016, Saver, restore
 from support.terminal import Failure
 
 import numpy as np
@@ -12,7 +12,7 @@ import tensorflow as tf
 from processes import run, run_python
 
 from double_conv import DoubleConv
-from visualize_filters import NAMES_OF_2016, choose, restore
+from visualize_filters import choose
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_other_data_than_the_checkpoints_are_noticed(small_data, tmp_path):
     settings = {"data": "rendered digits, not MNIST"}
     saver = Saver(tmp_path, DoubleConv(), settings)
     saver.begin(0, resume=False, overwrite=False)
-    saver.save(0, log=None)
+    saver.save(0, run=None)
     _, err = draw(tmp_path / "train_data-0", small_data, tmp_path)
     assert "was trained on other data (rendered digits, not MNIST)" in err
 

@@ -1,0 +1,152 @@
+"""double_conv.py and what is in its folders already: nothing of the user's is lost."""
+
+import functools
+import json
+import pathlib
+import shutil
+import signal
+
+from support import checkpoints
+
+import pytest
+import tensorflow as tf
+from double_runs import args_for, files_in, saved_steps, start_training, train
+from processes import SMALL, limit_file_size, run
+
+
+def test_earlier_checkpoints_are_not_overwritten_by_accident(undisturbed, small_data):
+    before = files_in(undisturbed[0])
+    out, err = train(undisturbed[0], small_data, "--steps", 60, code=1)
+    assert out == "" and "--resume" in err and "--overwrite" in err and "train_data-60" in err
+    assert files_in(undisturbed[0]) == before
+
+
+def test_overwrite_deletes_our_checkpoints_only(small_data, tmp_path):
+    args = args_for(tmp_path, small_data, "--checkpoint-dir", ".", "--steps")
+    run(*args, 10, folder=tmp_path, constants=SMALL)
+    others = ["train_data-notes.txt", "model-5.index", "train_data-x.index", "train_data-x_temp"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    run(*args, 0, "--overwrite", folder=tmp_path, constants=SMALL)
+    assert saved_steps(tmp_path) == [0]
+    assert all((tmp_path / name).read_text() == "mine" for name in others)
+
+
+def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
+    index = copy / "train_data-60.index"
+    index.write_bytes(b"somebody else's, perhaps")
+    before = files_in(copy)
+    _, err = train(copy, small_data, "--steps", 0, "--overwrite", code=1)
+    assert f"{copy / 'train_data-60'} was not written by this script, or is corrupt" in err
+    assert files_in(copy).items() >= before.items()
+
+
+def test_overwrite_deletes_nothing_before_the_new_run_has_saved(undisturbed, small_data, copy):
+    (copy / "file").write_text("")
+    args = ["--steps", 0, "--overwrite"]
+    train(copy, small_data, *args, "--log-dir", copy / "file", code=1)
+    train(copy, small_data, *args, before=functools.partial(limit_file_size, 2**19), code=1)
+    assert saved_steps(copy) == [60, 55, 50, 45, 40]
+    out, _ = train(copy, small_data, "--steps", 60, "--resume")
+    assert out == undisturbed[1].splitlines(keepends=True)[-1]
+
+
+@pytest.mark.parametrize("args", [[], ["--overwrite"], ["--resume"]])
+@pytest.mark.parametrize("name", ["train_data-20000", "model-5"])
+def test_another_programs_checkpoint_is_never_touched(small_data, tmp_path, name, args):
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(v=tf.Variable(1.0)),
+        str(tmp_path),
+        max_to_keep=5,
+        checkpoint_name=name.split("-")[0],
+    )
+    manager.save(checkpoint_number=int(name.split("-")[1]))
+    before = files_in(tmp_path)
+    _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
+    assert f"{name} was not written by this script" in err
+    assert files_in(tmp_path).items() >= before.items()
+
+
+def test_second_run_in_the_same_folder_is_refused(small_data, tmp_path):
+    running = start_training(tmp_path, small_data, "--steps", 10**6)
+    running.lines(2)
+    running.send(signal.SIGSTOP)  # still holds the lock, but leaves the cores to the others
+    for args in ([], ["--resume"], ["--overwrite"]):
+        _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
+        assert "another run is using" in err.splitlines()[-1]
+    running.send(signal.SIGKILL)
+    running.wait()
+    train(tmp_path, small_data, "--steps", 0, "--overwrite")  # the lock died with its process
+
+
+def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, small_data, copy):
+    """A file size limit simulates a full disk: writing fails half-way."""
+    before = functools.partial(limit_file_size, 2**19)
+    _, err = train(copy, small_data, "--steps", 70, "--resume", before=before, code=1)
+    assert f"in {copy}: File too large. Fix that, then continue with --resume" in err
+    names = {path.name.split(".")[0] for path in copy.glob("train_data*")}
+    assert names == {f"train_data-{step}" for step in (40, 45, 50, 55, 60)}
+    out, _ = train(copy, small_data, "--steps", 65, "--resume")
+    assert out.splitlines()[0].startswith("step 65")
+
+
+def pretend_full_disk():
+    shutil.disk_usage = lambda path: shutil._ntuple_diskusage(2**30, 2**30, 4096)
+
+
+def test_full_log_disk_ends_the_run(undisturbed, small_data, copy):
+    out, err = train(copy, small_data, "--steps", 70, "--resume", before=pretend_full_disk, code=1)
+    assert out == "" and ": No space left on device; free some" in err.splitlines()[-1]
+    assert saved_steps(copy)[0] == 60
+
+
+@pytest.mark.parametrize("name", ["run [1]", "back\\slash"])
+def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(small_data, tmp_path, name):
+    out, err = train(tmp_path, small_data, "--checkpoint-dir", tmp_path / name, code=1)
+    assert out == "" and "takes this path for a pattern" in err.splitlines()[-1]
+
+
+def test_folder_with_stars_blanks_and_umlauts(small_data, tmp_path):
+    folder = tmp_path / "ü * ? {a,b}"
+    train(folder, small_data, "--steps", 10)
+    out, _ = train(folder, small_data, "--steps", 15, "--resume")
+    assert out.startswith("step 15")
+
+
+def test_folder_that_matches_others_as_a_pattern_is_refused(small_data, tmp_path):
+    (tmp_path / "run1").mkdir()
+    _, err = train(tmp_path, small_data, "--checkpoint-dir", tmp_path / "run*", code=1)
+    assert "takes this path for a pattern" in err.splitlines()[-1]
+
+
+def test_checkpoint_dir_that_cannot_be_written(small_data, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    args = ["--steps", 0, "--checkpoint-dir", tmp_path / "file" / "checkpoints"]
+    out, err = train(tmp_path, small_data, *args, code=1)
+    assert out == "" and "choose another --checkpoint-dir" in err.splitlines()[-1]
+
+
+def test_folder_called_train_data_is_no_obstacle(small_data, tmp_path):
+    (tmp_path / "train_data").mkdir()
+    train(tmp_path, small_data, "--steps", 0)
+    assert saved_steps(tmp_path) == [0]
+
+
+@pytest.mark.parametrize("suffix", [".index", ".data-00000-of-00001"])
+def test_checkpoint_without_permission_is_not_called_corrupt(copy, monkeypatch, suffix):
+    original = pathlib.Path.open
+
+    def deny(path, *mode):
+        if path.name == f"train_data-60{suffix}":
+            raise PermissionError(13, "Permission denied", str(path))
+        return original(path, *mode)
+
+    monkeypatch.setattr(pathlib.Path, "open", deny)
+    with pytest.raises(PermissionError):
+        checkpoints.read_settings(copy / "train_data-60")
+
+
+def test_settings_in_a_checkpoint_are_plain_json(undisturbed):
+    reader = tf.train.load_checkpoint(str(undisturbed[0] / "train_data-60"))
+    settings = json.loads(reader.get_tensor(checkpoints.SETTINGS))
+    assert settings["seed"] == 1 and settings["data"] == "not MNIST"
