@@ -1,0 +1,397 @@
+"""Draws both networks with their own numbers: docs/network1.png and docs/network2.png.
+
+Trains the first network (1,001 steps, about 5 seconds) and restores the second
+from a checkpoint of double_conv.py. Every image, shape and number in the figures
+comes from these two networks and one test digit.
+
+Example:
+    python docs/networks.py train_data-20000
+"""
+
+import contextlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support, common, single_conv
+
+# support comes first: it imports TensorFlow without its start-up messages
+from support import figures, input_data, terminal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from matplotlib.collections import LineCollection
+from matplotlib.colors import PowerNorm
+from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
+from PIL import Image
+
+import common
+from double_conv import DoubleConv
+from single_conv import SingleConv
+from visualize_filters import restore  # TEMPORARY: from support.checkpoints import restore
+
+DIGIT = 9  # index of a test digit that the first network recognizes, but not with certainty
+WIDTH = 900  # of a figure, in pixels at 100 dpi, as are all lengths here
+LEFT, RIGHT = 34, WIDTH - 34  # where text and images begin and end
+TEXT = LEFT + 142  # where the second column of text begins
+INK, FAINT, GRAY = "#1f2328", "#59636e", "#8c959f"
+COLORS = {
+    "input": "#59636e",
+    "convolution1": "#0f766e",
+    "pooling1": "#a16207",
+    "convolution2": "#0f766e",
+    "pooling2": "#a16207",
+    "fully-connected": "#6d28d9",
+    "dropout": "#59636e",
+    "readout": "#9d174d",
+}
+NO_PARAMETERS = "no parameters"
+
+
+class Page:
+    """A figure that is filled from top to bottom; y is where the next thing goes."""
+
+    def __init__(self):
+        self.figure = plt.figure(figsize=(WIDTH / 100, WIDTH / 100), facecolor="white")
+        self.ax = self.figure.add_axes((0, 0, 1, 1), frameon=False, xticks=[], yticks=[])
+        self.ax.set(xlim=(0, WIDTH), ylim=(WIDTH, 0), autoscale_on=False)
+        self.y = 18
+
+    def finish(self):
+        """Frames the page, fits the figure's height to it, and returns the figure."""
+        self.y += 18
+        self.frame(0.5, 0.5, WIDTH - 1, self.y - 1, "#d0d7de", 1)
+        self.figure.set_size_inches(WIDTH / 100, self.y / 100)
+        self.ax.set_ylim(self.y, 0)
+        return self.figure
+
+    @contextlib.contextmanager
+    def layer(self, scope, what, formula, output, weights=NO_PARAMETERS):
+        """Opens a layer's box: two lines of text, then whatever the `with` block draws."""
+        if scope != "input":
+            self.arrow(WIDTH / 2, self.y + 5, 9)
+            self.y += 19
+        color, top = COLORS[scope], self.y
+        self.text(LEFT, top + 18, scope, color, 10, weight="bold")
+        self.text(TEXT, top + 18, what, FAINT)
+        self.text(RIGHT, top + 18, shape(output), INK, 10, weight="bold", ha="right")
+        self.text(TEXT, top + 37, formula, INK, 8, family="monospace")
+        self.text(RIGHT, top + 37, weights, FAINT, ha="right")
+        self.y += 56
+        yield
+        box = (18, top), WIDTH - 36, self.y - top, "round,pad=0,rounding_size=6"
+        self.ax.add_patch(FancyBboxPatch(*box, fc=color + "0d", ec=color + "55", lw=0.8, zorder=-1))
+
+    def text(self, x, y, text, color=INK, size=8.5, **settings):
+        """Writes one line, vertically centred at y."""
+        self.ax.text(x, y, text, color=color, fontsize=size, va="center_baseline", **settings)
+
+    def arrow(self, x, y, size):
+        """Draws a downward triangle below x, y."""
+        corners = [(x - size, y), (x + size, y), (x, y + size)]
+        self.ax.add_patch(Polygon(corners, fc=GRAY, lw=0))
+
+    def arrows(self, xs):
+        """Draws an arrow in each column."""
+        for x in xs:
+            self.arrow(x, self.y + 4, 4.5)
+        self.y += 12
+
+    def lines(self, lines, colors, width):
+        """Draws lines, each from one (x, y) to another."""
+        self.ax.add_collection(LineCollection(lines, colors=colors, linewidths=width))
+
+    def image(self, image, left, top, width, height, limit, signed=False):
+        """Draws an image in a frame: 0 is white, `limit` black or, if signed, blue (-limit red)."""
+        box = left, left + width, top + height, top
+        norm = plt.Normalize(-limit, limit) if signed else PowerNorm(0.65, 0, limit)
+        cmap = "RdBu" if signed else "gray_r"
+        self.ax.imshow(image, cmap, norm, aspect="auto", interpolation="nearest", extent=box)
+        self.frame(left, top, width, height, GRAY, 0.5)
+
+    def frame(self, left, top, width, height, color, line):
+        """Draws a rectangle's outline."""
+        self.ax.add_patch(Rectangle((left, top), width, height, fill=False, ec=color, lw=line))
+
+    def images(self, images, xs, size, signed=False):
+        """Draws images [h, w, n] on one scale, column by column; xs are the columns' centres."""
+        rows, limit = images.shape[-1] // len(xs), np.abs(images).max()
+        for k, image in enumerate(np.moveaxis(images, -1, 0)):
+            left, top = xs[k // rows] - size / 2, self.y + k % rows * (size + 5)
+            self.image(image, left, top, size, size, limit, signed)
+        self.y += rows * (size + 5) - 5
+
+    def fan(self, terms, tops, bottoms):
+        """Draws a line for each of terms [tops, bottoms]: the larger, the stronger."""
+        strength = terms.ravel() / np.abs(terms).max()
+        order = np.argsort(np.abs(strength))  # faint lines first, strong ones over them
+        colors = plt.get_cmap("RdBu")(0.5 + 0.4 * np.sign(strength))
+        colors[:, 3] = np.abs(strength)
+        lines = [[(x, self.y + 6), (x_, self.y + 60)] for x in tops for x_ in bottoms]
+        self.lines([lines[k] for k in order], colors[order], 1.4)
+        for x in tops:
+            self.ax.add_patch(Circle((x, self.y + 6), 3, fc=GRAY, lw=0, zorder=3))
+        self.y += 60
+
+    def bars(self, y_conv):
+        """Draws the ten probabilities as bars and marks the largest one's digit."""
+        color = COLORS["readout"]
+        for digit, (x, probability) in enumerate(zip(columns(10), y_conv)):
+            best = digit == y_conv.argmax()
+            face, ink, weight = (color, "white", "bold") if best else ("white", INK, "normal")
+            self.ax.add_patch(Circle((x, self.y + 11), 11, fc=face, ec=color, lw=0.8, zorder=3))
+            self.text(x, self.y + 11, str(digit), ink, 9, weight=weight, ha="center")
+            height = 48 * probability
+            self.ax.add_patch(Rectangle((x - 20, self.y + 78 - height), 40, height, fc=color))
+            self.lines([[(x - 20, self.y + 78), (x + 20, self.y + 78)]], color, 0.8)
+            self.text(x, self.y + 90, f"{probability:.1%}", weight=weight, ha="center")
+        self.y += 104
+
+
+def columns(count):
+    """Returns the centres of `count` columns that together are as wide as the text."""
+    return LEFT + (RIGHT - LEFT) * (np.arange(count) + 0.5) / count
+
+
+def shape(array):
+    """Returns an array's shape as text, e.g. 14×14×16."""
+    return "×".join(f"{n:,}" for n in array.shape)
+
+
+def count(variables):
+    """Returns the number of parameters, as text."""
+    return f"{sum(np.prod(variable.shape) for variable in variables):,} parameters"
+
+
+def parameters(network, *names):
+    """Returns the shapes of a layer's variables, and their number of parameters, as text."""
+    variables = [getattr(network, name) for name in names]
+    shapes = ", ".join(f"{name} {shape(variable)}" for name, variable in zip(names, variables))
+    return f"{shapes}: {count(variables)}"
+
+
+def activations(network, image):
+    """Returns the network's Layers for an image [784], as arrays without `batch`."""
+    layers = network(image[None])
+    return type(layers)(*(np.array(layer)[0] for layer in layers))
+
+
+def features(network, h_pool):  # TEMPORARY: layers.h_fc1
+    return np.maximum(h_pool.ravel() @ network.W_fc1.numpy() + network.b_fc1.numpy(), 0)
+
+
+def second_convolution(network, layers):  # TEMPORARY: layers.h_conv2
+    h_conv2 = tf.nn.relu(common.conv2d(layers.h_pool1[None], network.W_conv2) + network.b_conv2)
+    check(common.max_pool_2x2(h_conv2)[0], layers.h_pool2)
+    return h_conv2[0].numpy()
+
+
+def check(computed, expected):
+    """Raises an AssertionError if what a figure shows differs from what the network computes."""
+    np.testing.assert_allclose(computed, expected, rtol=1e-3, atol=1e-4)
+
+
+def draw_head(page, title, subtitle, network, image, name):
+    """Draws the title, the input, and how to read the colors."""
+    page.text(LEFT, page.y + 14, title, INK, 13, weight="bold")
+    total = count(network.trainable_variables)
+    page.text(RIGHT, page.y + 14, total, INK, 11, weight="bold", ha="right")
+    page.text(LEFT, page.y + 38, subtitle, FAINT, 9)
+    page.y += 60
+    image = image.reshape(28, 28, 1)
+    formula = "x_image = tf.reshape(x, [-1, 28, 28, 1])"
+    with page.layer("input", name, formula, image):
+        page.image(image[..., 0], LEFT, page.y - 20, 84, 84, 1)
+        for y, signed, text in (
+            (page.y + 18, False, "activations: 0 is white, the layer's largest is black"),
+            (page.y + 42, True, "weights and terms of sums: negative is red, positive is blue"),
+        ):
+            page.image(np.linspace(-signed, 1, 80)[None], TEXT, y - 6, 80, 12, 1, signed)
+            page.text(TEXT + 92, y, text, FAINT)
+        page.y += 76
+
+
+def draw_pooling(page, scope, formula, h_pool, xs, size):
+    """Draws a pooling layer."""
+    with page.layer(scope, "the largest of each 2×2 pixels", formula, h_pool):
+        page.images(h_pool, xs, size)
+        page.y += 12
+
+
+def draw_single(network, image, name, subtitle):
+    """Draws the first network and its activations for an image [784]; returns the figure."""
+    layers = activations(network, image)
+    h_fc1 = features(network, layers.h_pool1)  # TEMPORARY: layers.h_fc1
+    filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 16]
+    maps, cells, digits = (columns(n) for n in (len(filters.T), len(h_fc1), 10))
+    page = Page()
+    title = f"single_conv.py: one layer of {len(maps)} edge filters"
+    draw_head(page, title, subtitle, network, image, name)
+
+    what = f"{len(maps)} filters find edges; abs ignores their direction, and -0.2 drops weak ones"
+    formula = "h_conv1 = relu(abs(conv2d(x_image, W_conv1)) - 0.2)"
+    weights = parameters(network, "W_conv1")
+    with page.layer("convolution1", what, formula, layers.h_conv1, weights):
+        page.images(filters, maps, 40, signed=True)
+        page.arrows(maps)
+        page.images(layers.h_conv1, maps, 42)
+        page.y += 12
+
+    formula = "h_pool1 = max_pool_2x2(h_conv1)"
+    draw_pooling(page, "pooling1", formula, layers.h_pool1, maps, 28)
+
+    # What each map adds to each feature: sums over the map's pixels, [maps, features].
+    weights = network.W_fc1.numpy().reshape(*layers.h_pool1.shape, -1)
+    terms = np.einsum("hwm,hwmf->mf", layers.h_pool1, weights)
+    check(np.maximum(terms.sum(0) + network.b_fc1.numpy(), 0), h_fc1)
+    what = f"{len(h_fc1)} features, weighted sums of all pixels; lines: what each map adds to them"
+    formula = "h_fc1 = relu(matmul(h_pool1_flat, W_fc1) + b_fc1)"
+    weights = parameters(network, "W_fc1", "b_fc1")
+    with page.layer("fully-connected", what, formula, h_fc1, weights):
+        page.fan(terms, maps, cells)
+        page.images(h_fc1[None, None], cells, 28)
+        for x, feature in zip(cells, h_fc1):
+            page.text(x, page.y + 13, f"{feature:.1f}", ha="center")
+        page.y += 28
+
+    # What each feature adds to each logit, [features, digits].
+    terms = h_fc1[:, None] * network.W_fc2.numpy()
+    check(terms.sum(0) + network.b_fc2.numpy(), layers.logits)
+    what = "softmax turns ten sums into probabilities; lines: what each feature adds to a sum"
+    formula = "y_conv = softmax(matmul(h_fc1, W_fc2) + b_fc2)"
+    weights = parameters(network, "W_fc2", "b_fc2")
+    with page.layer("readout", what, formula, layers.y_conv, weights):
+        page.fan(terms, cells, digits)
+        page.bars(layers.y_conv)
+    return page.finish()
+
+
+def draw_double(network, image, name, subtitle):
+    """Draws the second network and its activations for an image [784]; returns the figure."""
+    layers = activations(network, image)
+    h_conv2 = second_convolution(network, layers)  # TEMPORARY: layers.h_conv2
+    h_fc1 = features(network, layers.h_pool2)  # TEMPORARY: layers.h_fc1
+    filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 32]
+    maps, pairs = columns(len(filters.T)), columns(len(filters.T) // 2)
+    page = Page()
+    title = f"double_conv.py: two layers of {len(maps)} and {len(h_conv2.T)} filters"
+    draw_head(page, title, subtitle, network, image, name)
+
+    what = f"{len(maps)} filters and biases: any feature of 5×5 pixels, not only edges"
+    formula = "h_conv1 = relu(conv2d(x_image, W_conv1) + b_conv1)"
+    weights = parameters(network, "W_conv1", "b_conv1")
+    with page.layer("convolution1", what, formula, layers.h_conv1, weights):
+        page.images(filters, maps, 20, signed=True)
+        page.arrows(pairs)
+        page.images(layers.h_conv1, pairs, 42)
+        page.y += 12
+
+    formula = "h_pool1 = max_pool_2x2(h_conv1)"
+    draw_pooling(page, "pooling1", formula, layers.h_pool1, maps, 21)
+
+    what = f"{len(h_conv2.T)} filters of {len(maps)} sub-filters each, one for each map of h_pool1"
+    formula = "h_conv2 = relu(conv2d(h_pool1, W_conv2) + b_conv2)"
+    weights = parameters(network, "W_conv2", "b_conv2")
+    with page.layer("convolution2", what, formula, h_conv2, weights):
+        draw_sum(page, network, layers.h_pool1, h_conv2, maps)
+        page.y += 12
+
+    formula = "h_pool2 = max_pool_2x2(h_conv2)"
+    draw_pooling(page, "pooling2", formula, layers.h_pool2, maps, 17.5)
+
+    pixels = layers.h_pool2.size
+    what = f"{len(h_fc1):,} features (in 8 rows), weighted sums of all {pixels:,} pixels"
+    formula = "h_fc1 = relu(matmul(h_pool2_flat, W_fc1) + b_fc1)"
+    weights = parameters(network, "W_fc1", "b_fc1")
+    with page.layer("fully-connected", what, formula, h_fc1, weights):
+        page.image(h_fc1.reshape(8, -1), LEFT, page.y, RIGHT - LEFT, 52, h_fc1.max())
+        page.y += 64
+
+    what = "only in training: half of the features, at random, become 0, and the others double"
+    formula = "h_fc1_drop = dropout(h_fc1, keep_prob)"
+    with page.layer("dropout", what, formula, h_fc1):
+        page.y -= 4
+
+    what = "softmax turns ten weighted sums of the features into probabilities"
+    formula = "y_conv = softmax(matmul(h_fc1_drop, W_fc2) + b_fc2)"
+    weights = parameters(network, "W_fc2", "b_fc2")
+    with page.layer("readout", what, formula, layers.y_conv, weights):
+        page.bars(layers.y_conv)
+    return page.finish()
+
+
+def draw_sum(page, network, h_pool1, h_conv2, maps):
+    """Draws how the sub-filters' outputs of one filter add up to its map, and then all maps."""
+    k = h_conv2.sum((0, 1)).argmax()
+    sub_filters = network.W_conv2.numpy()[..., k]  # [5, 5, 32]
+    terms = tf.nn.depthwise_conv2d(h_pool1[None], sub_filters[..., None], [1, 1, 1, 1], "SAME")
+    terms = terms[0].numpy()  # [14, 14, 32]
+    total, bias, h = terms.sum(-1), network.b_conv2.numpy()[k], h_conv2[..., k]  # [14, 14]
+    check(np.maximum(total + bias, 0), h)
+
+    what = f"Filter {k}, whose map is the strongest: its {len(maps)} sub-filters and their outputs"
+    page.text(LEFT, page.y + 8, what)
+    page.y += 22
+    page.images(sub_filters, maps, 20, signed=True)
+    page.arrows(maps)
+    page.images(terms, maps, 21, signed=True)
+
+    color, x, bus = COLORS["convolution2"], 190, page.y + 10
+    stems = [[(x_, bus - 7), (x_, bus)] for x_ in maps]
+    page.lines([*stems, [(maps[0], bus), (maps[-1], bus)], [(x, bus), (x, bus + 32)]], color, 0.9)
+    page.y = bus + 14
+    middle = page.y + 28
+    page.ax.add_patch(Circle((x, middle), 13, fc="white", ec=color, lw=0.9, zorder=3))
+    page.text(x, middle, "Σ", color, 11, weight="bold", ha="center")
+    page.text(x + 29, middle, "=", ha="center", family="monospace")
+    page.image(total, x + 44, page.y, 56, 56, np.abs(total).max(), signed=True)
+    text = f"relu(Σ + b_conv2[{k}]) ="
+    page.text(x + 122, middle, text, INK, 8, family="monospace")
+    page.image(h, x + 284, page.y, 56, 56, h_conv2.max())
+    page.frame(x + 284, page.y, 56, 56, color, 1.5)
+    page.text(x + 354, middle, f"map {k} of h_conv2, framed below")
+    page.y += 72
+    rows = len(h_conv2.T) // len(maps)
+    page.frame(maps[k // rows] - 10.5, page.y + k % rows * 26, 21, 21, color, 1.5)
+    page.images(h_conv2, maps, 21)
+
+
+def train_single(train):
+    """Returns the first network after single_conv.py's 1,001 steps."""
+    network = SingleConv(seed=1)
+    for _ in range(1001):
+        network.train_step(*train.next_batch(100))
+    return network
+
+
+def reduce_colors(path):
+    """Rewrites a PNG file with 256 colors, at a third of its size."""
+    Image.open(path).convert("RGB").quantize(256, kmeans=1).save(path, optimize=True)
+
+
+def options():
+    """Returns the command line's options."""
+    parser = terminal.parser(__doc__)
+    parser.add_argument("checkpoint", type=Path, help="checkpoint of double_conv.py")
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    double = DoubleConv()
+    restore(double, args.checkpoint)
+    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+    single = train_single(mnist.train)
+    image, label = mnist.test.images[DIGIT], mnist.test.labels[DIGIT].argmax()
+    name = f"mnist.test.images[{DIGIT}], a {label}"
+    paths = [Path(__file__).with_name(f"network{i}.png") for i in (1, 2)]
+    with figures.drawing(False, paths):
+        for network, draw in (single, draw_single), (double, draw_double):
+            accuracy = common.test_accuracy(network, mnist.test)
+            draw(network, image, name, f"trained on {mnist.name}, test accuracy {accuracy:g}")
+    for path in paths:
+        reduce_colors(path)
+
+
+if __name__ == "__main__":
+    terminal.run(main)
