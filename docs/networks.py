@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support, common, single_conv
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, input_data, terminal
+from support import checkpoints, figures, files, input_data, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -28,7 +28,6 @@ from PIL import Image
 import common
 from double_conv import DoubleConv
 from single_conv import SingleConv
-from visualize_filters import restore  # TEMPORARY: from support.checkpoints import restore
 
 DIGIT = 9  # index of a test digit that the first network recognizes, but not with certainty
 WIDTH = 900  # of a figure, in pixels at 100 dpi, as are all lengths here
@@ -176,16 +175,6 @@ def activations(network, image):
     return type(layers)(*(np.array(layer)[0] for layer in layers))
 
 
-def features(network, h_pool):  # TEMPORARY: layers.h_fc1
-    return np.maximum(h_pool.ravel() @ network.W_fc1.numpy() + network.b_fc1.numpy(), 0)
-
-
-def second_convolution(network, layers):  # TEMPORARY: layers.h_conv2
-    h_conv2 = tf.nn.relu(common.conv2d(layers.h_pool1[None], network.W_conv2) + network.b_conv2)
-    check(common.max_pool_2x2(h_conv2)[0], layers.h_pool2)
-    return h_conv2[0].numpy()
-
-
 def check(computed, expected):
     """Raises an AssertionError if what a figure shows differs from what the network computes."""
     np.testing.assert_allclose(computed, expected, rtol=1e-3, atol=1e-4)
@@ -218,10 +207,11 @@ def draw_pooling(page, scope, formula, h_pool, xs, size):
         page.y += 12
 
 
+@figures.in_default_style
 def draw_single(network, image, name, subtitle):
     """Draws the first network and its activations for an image [784]; returns the figure."""
     layers = activations(network, image)
-    h_fc1 = features(network, layers.h_pool1)  # TEMPORARY: layers.h_fc1
+    h_fc1 = layers.h_fc1
     filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 16]
     maps, cells, digits = (columns(n) for n in (len(filters.T), len(h_fc1), 10))
     page = Page()
@@ -266,11 +256,11 @@ def draw_single(network, image, name, subtitle):
     return page.finish()
 
 
+@figures.in_default_style
 def draw_double(network, image, name, subtitle):
     """Draws the second network and its activations for an image [784]; returns the figure."""
     layers = activations(network, image)
-    h_conv2 = second_convolution(network, layers)  # TEMPORARY: layers.h_conv2
-    h_fc1 = features(network, layers.h_pool2)  # TEMPORARY: layers.h_fc1
+    h_conv2, h_fc1 = layers.h_conv2, layers.h_fc1
     filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 32]
     maps, pairs = columns(len(filters.T)), columns(len(filters.T) // 2)
     page = Page()
@@ -372,25 +362,27 @@ def reduce_colors(path):
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    parser.add_argument("checkpoint", type=Path, help="checkpoint of double_conv.py")
+    parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
     return parser.parse_args()
 
 
 def main():
     args = options()
     double = DoubleConv()
-    restore(double, args.checkpoint)
+    checkpoints.restore(double, args.checkpoint)
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     single = train_single(mnist.train)
     image, label = mnist.test.images[DIGIT], mnist.test.labels[DIGIT].argmax()
     name = f"mnist.test.images[{DIGIT}], a {label}"
     paths = [Path(__file__).with_name(f"network{i}.png") for i in (1, 2)]
-    with figures.drawing(False, paths):
-        for network, draw in (single, draw_single), (double, draw_double):
-            accuracy = common.test_accuracy(network, mnist.test)
-            draw(network, image, name, f"trained on {mnist.name}, test accuracy {accuracy:g}")
-    for path in paths:
+    figures.select_backend(window=False)
+    for network, draw, path in (single, draw_single, paths[0]), (double, draw_double, paths[1]):
+        accuracy = common.test_accuracy(network, mnist.test)
+        subtitle = f"trained on {mnist.name}, test accuracy {accuracy:g}"
+        figure = draw(network, image, name, subtitle)
+        files.write_whole(path, figures.as_png(figure, dpi=200))
         reduce_colors(path)
+        terminal.say(f"figure: {path}")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,8 @@ def image():
 )
 def test_figure_shows_shapes_counts_and_probabilities(image, network, draw, expected):
     network = network()
-    with figures.drawing(False, []):
-        figure = draw(network, image, "noise", "not trained")
+    figures.select_backend(window=False)
+    figure = draw(network, image, "noise", "not trained")
     texts = [text for text in figure.findobj(Text) if text.get_text()]
     written = {text.get_text() for text in texts}
     assert expected | {"noise", "not trained"} <= written
@@ -79,5 +79,5 @@ def test_committed_figure_is_sharp_and_small(name):
 def test_sum_that_does_not_add_up_is_an_error(image, monkeypatch):
     real = networks.tf.nn.depthwise_conv2d
     monkeypatch.setattr(networks.tf.nn, "depthwise_conv2d", lambda *args: real(*args) * 1.1)
-    with pytest.raises(AssertionError), figures.drawing(False, []):
+    with pytest.raises(AssertionError):
         networks.draw_double(DoubleConv(), image, "noise", "not trained")
