@@ -202,7 +202,7 @@ class Saver:
                 say(f"{path} is corrupt, truncated or from a different network; skipping it")
                 continue
             say(f"resuming from {path}")
-            cpu = settings.get("cpu", "unknown")
+            cpu = settings.get("cpu", this_cpu())
             if cpu != this_cpu():
                 say(f"it was trained on another CPU ({cpu}; this is {this_cpu()}), so results will")
                 say("differ slightly from those of an uninterrupted run")
