@@ -4,21 +4,26 @@ Restores a checkpoint of double_conv.py. Figure 1: the first layer's 32 filters
 and, below them, each digit with its 32 pooled feature maps (14x14). Figure 2:
 the same for the second layer's 64 filters (7x7). A second-layer filter has 32
 sub-filters, one per first-layer feature map; --sub-filter chooses the one
-shown.
+shown. For --mistakes and --image a third figure, predictions.png, has the ten
+probabilities of each digit.
 
 Also reads checkpoints of the program in enakai00's post (TensorFlow 0.x, 1.x).
 
 Example:
     python visualize_filters.py train_data-20000 --digits 3,5,8
+    python visualize_filters.py --mistakes
+    python visualize_filters.py --image seven.png
+    python visualize_filters.py --draw
 """
 
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, figures, files, input_data, terminal
+from support import checkpoints, drawing_window, figures, files, handwriting, input_data, terminal
 from support.terminal import Failure, integer
 
 import numpy as np
@@ -30,24 +35,32 @@ from double_conv import DoubleConv
 def visualize(network, images, sub_filter, title):
     """Draws both layers' filters and their feature maps for images, float32 [n, 784].
 
-    Returns the two figures.
+    The title has one line: which images, and which network. Returns the two figures.
     """
     layers = network(images)
     layer1 = figures.draw_features(
         network.W_conv1.numpy()[:, :, 0],  # [5, 5, 32]
         images,
         layers.h_pool1.numpy(),  # [n, 14, 14, 32]
-        f"Layer 1: the 32 filters (top row) and their feature maps for {len(images)} test digits\n"
-        f"{title}",
+        f"Layer 1: the 32 filters (top row) and their feature maps\n{title}",
     )
     layer2 = figures.draw_features(
         network.W_conv2.numpy()[:, :, sub_filter],  # [5, 5, 64]
         images,
         layers.h_pool2.numpy(),  # [n, 7, 7, 64]
         f"Layer 2: sub-filter {sub_filter} of each of the 64 filters (top two rows) and the "
-        f"filters' feature maps for {len(images)} test digits\n{title}",
+        f"filters' feature maps\n{title}",
     )
     return [layer1, layer2]
+
+
+class Digits(NamedTuple):
+    """The digits to draw."""
+
+    images: np.ndarray  # float32 [n, 784]
+    title: str  # what they are, for the figures
+    labels: np.ndarray | None = None  # int [n], given for --mistakes
+    names: list | None = None  # the files' names, given for --image
 
 
 def choose(labels, wanted):
@@ -58,6 +71,44 @@ def choose(labels, wanted):
         digit = wanted[chosen.index(None)]
         raise Failure(f"--digits: the test set has too few examples of the digit {digit}")
     return chosen
+
+
+def choose_test_digits(args, network, trained_on):
+    """Tests the network, prints its accuracy, and returns the Digits that the options ask for."""
+    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+    if trained_on not in (None, mnist.name):
+        terminal.say(f"warning: {args.checkpoint} was trained on other data ({trained_on})")
+    y_conv = common.probabilities(network, mnist.test.images)
+    test_accuracy = float(common.accuracy(y_conv, mnist.test.labels))
+    terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
+
+    title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
+    labels = mnist.test.labels.argmax(1)
+    if args.digits:
+        return Digits(mnist.test.images[choose(labels, args.digits)], f"test digits, {title}")
+    if not args.mistakes:
+        images, _ = mnist.test.next_batch(args.first)
+        return Digits(images, f"the first {args.first} test digits, {title}")
+    wrong = np.flatnonzero(y_conv.numpy().argmax(1) != labels)
+    terminal.say(f"{len(wrong)} of {len(labels):,} test digits are misclassified")
+    wrong = wrong[: args.first]
+    return Digits(mnist.test.images[wrong], f"misclassified test digits, {title}", labels[wrong])
+
+
+def read_handwriting(paths):
+    """Returns the Digits in image files."""
+    images = np.stack([handwriting.read_image(path) for path in paths])
+    return Digits(images, "handwriting", names=[path.name for path in paths])
+
+
+def draw(network):
+    """Opens the window in which one draws a digit, and returns when it is closed."""
+
+    def look(image):
+        layers = network(image[None])
+        return [layer.numpy()[0] for layer in (layers.y_conv, layers.h_pool1, layers.h_pool2)]
+
+    drawing_window.open_window(look)
 
 
 def digit_list(text):
@@ -107,30 +158,60 @@ def options():
         metavar="D,D,...",
         help="show the first test example of each listed digit (repeat one for its next example)",
     )
-    return parser.parse_args()
+    what.add_argument(
+        "--mistakes",
+        action="store_true",
+        help="show the first N test digits that the network misclassifies",
+    )
+    what.add_argument(
+        "--image",
+        type=terminal.path,
+        nargs="+",
+        metavar="FILE",
+        help="show handwriting from image files, one digit each, up to 100",
+    )
+    what.add_argument(
+        "--draw", action="store_true", help="open a window to draw digits in with the mouse"
+    )
+    args = parser.parse_args()
+    if args.image and len(args.image) > 100:
+        raise Failure(f"--image: {len(args.image)} files; give up to 100")
+    return args
 
 
 def main():
     args = options()
-    paths = [(args.figure_dir or Path()) / name for name in ("layer1.png", "layer2.png")]
-    for path in paths:
-        files.check_png(path, "--figure-dir")
+    names = ["layer1.png", "layer2.png", "predictions.png"]
+    paths = [(args.figure_dir or Path()) / name for name in names]
+    if args.draw:
+        drawing_window.check_display()
+    else:
+        for path in paths:
+            files.check_png(path, "--figure-dir")
+    digits = read_handwriting(args.image) if args.image else None
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
     terminal.say(f"restored {args.checkpoint}")
-    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
-    if trained_on not in (None, mnist.name):
-        terminal.say(f"warning: {args.checkpoint} was trained on other data ({trained_on})")
-    test_accuracy = common.test_accuracy(network, mnist.test)
-    terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
+    if args.draw:
+        draw(network)
+        return
 
-    if args.digits:
-        images = mnist.test.images[choose(mnist.test.labels.argmax(1), args.digits)]
-    else:
-        images, _ = mnist.test.next_batch(args.first)
-    title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
+    if not digits:
+        digits = choose_test_digits(args, network, trained_on)
+    if not len(digits.images):
+        terminal.say("there is nothing to draw")
+        return
     figures.select_backend(window=args.figure_dir is None)
-    figures.show_or_save(visualize(network, images, args.sub_filter, title), paths)
+    drawn = visualize(network, digits.images, args.sub_filter, digits.title)
+    if args.mistakes or args.image:
+        y_conv = network(digits.images).y_conv.numpy()
+        for name, p in zip(digits.names or [], y_conv):
+            terminal.report(f"{name}: {p.argmax()} ({p.max():.4f})")
+        predictions = figures.draw_predictions(
+            digits.images, y_conv, f"Predictions\n{digits.title}", digits.labels, digits.names
+        )
+        drawn.append(predictions)
+    figures.show_or_save(drawn, paths)
 
 
 if __name__ == "__main__":
