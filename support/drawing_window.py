@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import signal
 import sys
 
 from support import MPLBACKEND, figures
@@ -171,25 +170,4 @@ def open_window(look):
         # Else matplotlib's own keys would e.g. make the chart logarithmic.
         figure.canvas.mpl_disconnect(figure.canvas.manager.key_press_handler_id)
         figure.window = DrawingWindow(figure, look)  # matplotlib keeps only weak references
-        show_until_closed()
-
-
-def show_until_closed():
-    """Shows the figures' windows until the last is closed, or until Ctrl-C or SIGTERM.
-
-    During plt.show(), GUI toolkits call no signal handler until something happens in a window, and
-    lose what it raises. Here the handler only notes the signal, and the loop ends.
-    """
-    received = []
-    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
-    handlers = {n: signal.signal(n, lambda number, _: received.append(number)) for n in numbers}
-    for number in plt.get_fignums():
-        connect = plt.figure(number).canvas.mpl_connect
-        connect("close_event", lambda event: event.canvas.stop_event_loop())
-    plt.show(block=False)
-    while plt.get_fignums() and not received:
-        plt.gcf().canvas.start_event_loop(0.1)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    if received:
-        raise KeyboardInterrupt(received[0])
+        figures.show_until_closed()

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from support import drawing_window
+from support import checkpoints, drawing_window
 from support.drawing_window import DrawingWindow
 
 import numpy as np
@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from processes import LIMIT, ROOT
 
 from double_conv import DoubleConv
-from visualize_filters import restore
 
 SEVEN = [(110, 90), (280, 85), (190, 320)]
 ONE = [(215, 70), (180, 320)]
@@ -66,7 +65,7 @@ class Hand:
 @pytest.fixture(scope="module")
 def network(reference_dir):
     network = DoubleConv()
-    restore(network, reference_dir / "train_data-20000")
+    checkpoints.restore(network, reference_dir / "train_data-20000")
     return network
 
 
