@@ -32,24 +32,25 @@ import common
 from double_conv import DoubleConv
 
 
-def visualize(network, images, sub_filter, title):
+def visualize(network, images, sub_filter, what, title):
     """Draws both layers' filters and their feature maps for images, float32 [n, 784].
 
-    The title has one line: which images, and which network. Returns the two figures.
+    `what` tells what the images are, e.g. "test digits". Returns the two figures.
     """
     layers = network(images)
     layer1 = figures.draw_features(
         network.W_conv1.numpy()[:, :, 0],  # [5, 5, 32]
         images,
         layers.h_pool1.numpy(),  # [n, 14, 14, 32]
-        f"Layer 1: the 32 filters (top row) and their feature maps\n{title}",
+        f"Layer 1: the 32 filters (top row) and their feature maps for {len(images)} {what}\n"
+        f"{title}",
     )
     layer2 = figures.draw_features(
         network.W_conv2.numpy()[:, :, sub_filter],  # [5, 5, 64]
         images,
         layers.h_pool2.numpy(),  # [n, 7, 7, 64]
         f"Layer 2: sub-filter {sub_filter} of each of the 64 filters (top two rows) and the "
-        f"filters' feature maps\n{title}",
+        f"filters' feature maps for {len(images)} {what}\n{title}",
     )
     return [layer1, layer2]
 
@@ -58,7 +59,8 @@ class Digits(NamedTuple):
     """The digits to draw."""
 
     images: np.ndarray  # float32 [n, 784]
-    title: str  # what they are, for the figures
+    what: str  # they are, e.g. "test digits"
+    title: str  # of the figures: the network and the data
     labels: np.ndarray | None = None  # int [n], given for --mistakes
     names: list | None = None  # the files' names, given for --image
 
@@ -85,20 +87,21 @@ def choose_test_digits(args, network, trained_on):
     title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
     labels = mnist.test.labels.argmax(1)
     if args.digits:
-        return Digits(mnist.test.images[choose(labels, args.digits)], f"test digits, {title}")
+        return Digits(mnist.test.images[choose(labels, args.digits)], "test digits", title)
     if not args.mistakes:
         images, _ = mnist.test.next_batch(args.first)
-        return Digits(images, f"the first {args.first} test digits, {title}")
+        return Digits(images, "test digits", title)
     wrong = np.flatnonzero(y_conv.numpy().argmax(1) != labels)
     terminal.say(f"{len(wrong)} of {len(labels):,} test digits are misclassified")
     wrong = wrong[: args.first]
-    return Digits(mnist.test.images[wrong], f"misclassified test digits, {title}", labels[wrong])
+    return Digits(mnist.test.images[wrong], "misclassified test digits", title, labels[wrong])
 
 
-def read_handwriting(paths):
-    """Returns the Digits in image files."""
-    images = np.stack([handwriting.read_image(path) for path in paths])
-    return Digits(images, "handwriting", names=[path.name for path in paths])
+def read_handwriting(args):
+    """Returns the Digits in the image files that the options name."""
+    images = np.stack([handwriting.read_image(path) for path in args.image])
+    names = [path.name for path in args.image]
+    return Digits(images, "images of handwriting", args.checkpoint.name, names=names)
 
 
 def draw(network):
@@ -188,7 +191,7 @@ def main():
     else:
         for path in paths:
             files.check_png(path, "--figure-dir")
-    digits = read_handwriting(args.image) if args.image else None
+    digits = read_handwriting(args) if args.image else None
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
     terminal.say(f"restored {args.checkpoint}")
@@ -202,15 +205,15 @@ def main():
         terminal.say("there is nothing to draw")
         return
     figures.select_backend(window=args.figure_dir is None)
-    drawn = visualize(network, digits.images, args.sub_filter, digits.title)
+    drawn = visualize(network, digits.images, args.sub_filter, digits.what, digits.title)
     if args.mistakes or args.image:
         y_conv = network(digits.images).y_conv.numpy()
         for name, p in zip(digits.names or [], y_conv):
             terminal.report(f"{name}: {p.argmax()} ({p.max():.4f})")
-        predictions = figures.draw_predictions(
-            digits.images, y_conv, f"Predictions\n{digits.title}", digits.labels, digits.names
+        title = f"Probabilities of the ten digits for {len(y_conv)} {digits.what}\n{digits.title}"
+        drawn.append(
+            figures.draw_predictions(digits.images, y_conv, title, digits.labels, digits.names)
         )
-        drawn.append(predictions)
     figures.show_or_save(drawn, paths)
 
 

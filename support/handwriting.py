@@ -1,12 +1,11 @@
 """Handwriting made like MNIST's digits: from an image file, or from the ink drawn with a mouse."""
 
 import warnings
-from pathlib import Path
 
 from support.terminal import Failure
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 LARGEST = 1000
 GRID = 100
