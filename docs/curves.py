@@ -25,8 +25,11 @@ def read_run(folder, tag):
 
 def running_mean(values, count=9):
     """Returns the mean of `count` values around each, fewer at the ends."""
-    ones = np.ones(min(count, len(values)))
-    return np.convolve(values, ones, "same") / np.convolve(np.ones(len(values)), ones, "same")
+    half = count // 2
+    sums, counts = (
+        np.convolve(v, np.ones(count))[half:-half] for v in (values, np.ones(len(values)))
+    )
+    return sums / counts
 
 
 def main():

@@ -1,5 +1,6 @@
 """What the tests share: synthetic digits, and real MNIST if available."""
 
+import functools
 import os
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import support  # noqa: F401  TensorFlow without its start-up messages
 import pytest
 from digits import write_digits
 from double_runs import train
+from in_process import seeded_double, seeded_single
 from processes import ROOT
 
 for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
@@ -32,6 +34,20 @@ def undisturbed(small_data, tmp_path_factory):
 def copy(undisturbed, tmp_path):
     """A copy of the uninterrupted run's folder."""
     return shutil.copytree(undisturbed[0], tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def seeded_run(small_data, tmp_path_factory):
+    """Returns a function from "single" or "double" to its SeededRun, which runs only once."""
+
+    @functools.cache
+    def run(name):
+        folder = tmp_path_factory.mktemp(f"seeded {name}")
+        (folder / "my data").symlink_to(small_data)
+        train_seeded = {"single": seeded_single, "double": seeded_double}[name]
+        return train_seeded(folder, folder / "my data")
+
+    return run
 
 
 def folder_of(variable, what):

@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 
-from support import figures
+from support import figures, files
+from support.terminal import Failure
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from processes import ROOT, run_python
@@ -49,6 +51,71 @@ def test_figure_does_not_depend_on_the_users_settings(tmp_path):
             save(path)
         drawn.append(path.read_bytes())
     assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("count, width", [(32, 1072), (2, 560)])
+def test_figure_has_at_most_32_filters_per_row_and_room_for_its_title(count, width):
+    random = np.random.default_rng(0).random
+    filters, maps = random((5, 5, count)), random((1, 14, 14, count))
+    figure = figures.draw_features(filters, random((1, 784)), maps, "a title\nof two lines")
+    size = figure.get_size_inches() * 100
+    np.testing.assert_allclose(size, [width, 44 + 2 * 32 + 8])
+
+
+def test_title_is_above_the_sheet_and_in_the_figure():
+    figure = figures.draw_features(*features())
+    (text,), (axes,) = figure.texts, figure.axes
+    assert text.get_text() == "a title\nof two lines"
+    box = text.get_window_extent()
+    assert box.y0 >= axes.get_window_extent().y1 and box.y1 <= figure.bbox.y1
+
+
+def test_old_figure_is_replaced_and_not_written_over(tmp_path):
+    path, old = tmp_path / "figure.png", tmp_path / "old.png"
+    path.write_bytes(b"old")
+    os.link(path, old)  # another name of the same file
+    save(path)
+    assert path.read_bytes().startswith(b"\x89PNG") and old.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["figure.png", "FIGURE.PNG", "Figure.Png"])
+def test_name_of_a_png_file_may_be_in_capitals(tmp_path, name):
+    files.check_png(tmp_path / name, "--figure")
+
+
+@pytest.mark.parametrize("name", ["figure", "figure.jpg", "png", ".png"])
+def test_other_names_are_refused(tmp_path, name):
+    with pytest.raises(Failure, match="is not a PNG file's name; choose another --figure"):
+        files.check_png(tmp_path / name, "--figure")
+
+
+def test_no_window_is_opened_unless_asked_for(monkeypatch):
+    monkeypatch.setattr(figures, "MPLBACKEND", "svg")  # stands for one with windows
+    figures.select_backend(window=True)
+    assert plt.get_backend() == "svg"
+    figures.select_backend(window=False)
+    assert plt.get_backend() == "agg"
+
+
+def test_windows_stay_until_they_are_closed_and_nothing_is_saved(tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda block: shown.append(block))
+    figures.select_backend(window=False)
+    figure = figures.draw_features(*features())
+    monkeypatch.setattr(type(figure.canvas), "required_interactive_framework", "tk")
+    figures.show_or_save([figure], [tmp_path / "figure.png"])
+    assert shown == [True]
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_figures_are_saved_in_order(tmp_path, capsys):
+    figures.select_backend(window=False)
+    drawn = [figures.draw_features(*features()[:3], title) for title in ("one\n", "two\n")]
+    paths = [tmp_path / "1.png", tmp_path / "2.png"]
+    figures.show_or_save(drawn, paths)
+    assert [path.read_bytes() for path in paths] == [figures.as_png(f, dpi=200) for f in drawn]
+    assert paths[0].read_bytes() != paths[1].read_bytes()
+    assert capsys.readouterr().err.splitlines() == [f"figure: {path}" for path in paths]
 
 
 def test_figure_follows_a_link_and_the_umask(tmp_path):

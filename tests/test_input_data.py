@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import http.server
+import itertools
 import os
 import pathlib
 import signal
@@ -28,19 +29,15 @@ NAMES = list(SHA256)
 # ------------------------------------------------------------------------------- intact files
 
 
-def test_train_is_what_input_data_calls_train(small_data):
-    mnist = read_data_sets(small_data, "mnist")
-    with gzip.open(small_data / "train-images-idx3-ubyte.gz") as file:
-        whole = np.frombuffer(file.read()[16:], np.uint8).reshape(-1, 784)
-    np.testing.assert_array_equal(mnist.train.images, as_float(whole[5000:]))
-    assert mnist.train.labels.shape == (600, 10) and mnist.test.images.shape == (500, 784)
-
-
-def test_pixels_are_multiplied_by_a_float32():
-    pixels = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(
-        as_float(pixels), np.multiply(pixels.astype(np.float32), 1.0 / 255.0)
-    )
+def test_test_set_is_the_second_pair_of_files(small_data):
+    test = read_data_sets(small_data, "mnist").test
+    for path, found, header in (
+        ("t10k-images-idx3-ubyte.gz", test.images, 16),
+        ("t10k-labels-idx1-ubyte.gz", test.labels.argmax(1), 8),
+    ):
+        data = gzip.decompress((small_data / path).read_bytes())[header:]
+        written = np.frombuffer(data, np.uint8).reshape(found.shape)
+        np.testing.assert_array_equal(found, as_float(written) if header == 16 else written)
 
 
 def test_unpacked_files_are_read_too(small_data, tmp_path):
@@ -51,44 +48,45 @@ def test_unpacked_files_are_read_too(small_data, tmp_path):
     np.testing.assert_array_equal(packed.train.labels, unpacked.train.labels)
 
 
+def test_names_of_kaggles_copies_are_known(small_data, tmp_path):
+    for name in NAMES:
+        data = gzip.decompress((small_data / f"{name}.gz").read_bytes())
+        (tmp_path / name.replace("-idx", ".idx")).write_bytes(data)
+    assert len(read_data_sets(tmp_path, "mnist").train.labels) == 600
+
+
 def test_other_digits_than_mnist_are_called_so(small_data, capsys):
     mnist = read_data_sets(small_data)
     assert mnist.name == "not MNIST" and mnist.remark == " (not MNIST)"
     assert "cannot be compared with the post's" in capsys.readouterr().err
 
 
-def test_real_mnist_is_known_and_in_file_order(mnist_dir, capsys):
+@pytest.mark.parametrize("other", list(itertools.combinations(NAMES, 2)))
+def test_mnist_is_four_files_and_not_two(small_data, monkeypatch, other):
+    for name in set(NAMES) - set(other):
+        data = gzip.decompress((small_data / f"{name}.gz").read_bytes())
+        monkeypatch.setitem(SHA256, name, hashlib.sha256(data).hexdigest())
+    assert read_data_sets(small_data).name == "not MNIST"
+
+
+def test_real_mnist_is_known(mnist_dir, capsys):
     mnist = read_data_sets(mnist_dir)
     assert mnist.name == "MNIST" and mnist.remark == ""
     assert mnist.train.images.shape == (55000, 784) and mnist.test.images.shape == (10000, 784)
-    digits = mnist.test.next_batch(12)[1].argmax(1)
-    assert list(digits) == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9, 0, 6]
     assert capsys.readouterr().err == ""
 
 
 # ------------------------------------------------------------------------------------- batches
 
 
-def test_first_epoch_is_in_file_order_and_drops_the_rest(small_data):
-    train = read_data_sets(small_data).train
-    images, labels = train.images, train.labels
-    for step in range(8):  # 600 digits: 8 batches of 70, 40 digits left over
-        x, y_ = train.next_batch(70)
-        np.testing.assert_array_equal(x, images[step * 70 : step * 70 + 70])
-        np.testing.assert_array_equal(y_, labels[step * 70 : step * 70 + 70])
-
-
-def test_later_epochs_reshuffle_the_previous_one(small_data):
+def test_incomplete_last_batch_is_dropped(small_data):
     train = read_data_sets(small_data, seed=1).train
     labels = train.labels
-    train.skip(6, 100)
-    np.random.seed(1)  # as the post does
-    for _ in range(2):
-        perm = np.arange(600)
-        np.random.shuffle(perm)
-        labels = labels[perm]
-        epoch = np.concatenate([train.next_batch(100)[1] for _ in range(6)])
-        np.testing.assert_array_equal(epoch, labels)
+    for start in range(0, 560, 70):  # 600 digits: 8 batches of 70, 40 digits left over
+        np.testing.assert_array_equal(train.next_batch(70)[1], labels[start : start + 70])
+    perm = np.arange(600)
+    np.random.RandomState(1).shuffle(perm)
+    np.testing.assert_array_equal(train.next_batch(70)[1], labels[perm[:70]])
 
 
 def test_a_run_can_start_at_any_step(small_data):
@@ -104,6 +102,16 @@ def test_another_seed_gives_another_order(small_data):
     one, other = (read_data_sets(small_data, seed=seed).train for seed in (1, 2))
     assert np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
     assert not np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
+
+
+def test_images_and_labels_stay_together(small_data):
+    train = read_data_sets(small_data).train
+    train.skip(1, 600)
+    images, labels = train.next_batch(600)
+    squares = images.reshape(-1, 28, 28)  # each class is a bright square at its own position
+    for image, digit in zip(squares, labels.argmax(1)):
+        row, column = divmod(int(digit), 4)
+        assert image[row * 9 : row * 9 + 7, column * 7 : column * 7 + 6].min() > 0.7
 
 
 # ----------------------------------------------------------------------------------- bad files
@@ -209,6 +217,11 @@ def test_too_few_digits(tmp_path, train, test, name):
         read_data_sets(tmp_path)
 
 
+def test_just_enough_digits(tmp_path):
+    mnist = read_data_sets(write_digits(tmp_path, 5100, 100))
+    assert len(mnist.train.labels) == len(mnist.test.labels) == 100
+
+
 # ----------------------------------------------------------------------------------- downloads
 
 
@@ -274,6 +287,17 @@ def mirrors(small_data, monkeypatch):
         server.shutdown()
 
 
+@pytest.fixture
+def no_rendering(monkeypatch):
+    """Noise in place of the rendered digits, which take a second."""
+    random = np.random.default_rng(0)
+    sets = [
+        (random.integers(256, size=(count, 784)), random.integers(10, size=count))
+        for count in (550, 100)
+    ]
+    monkeypatch.setattr(input_data, "rendered_digits", lambda train, test: sets)
+
+
 def test_missing_files_are_downloaded(mirrors, small_data, tmp_path):
     mirrors("intact")
     mnist = read_data_sets(tmp_path / "new" / "folder", "mnist")
@@ -281,6 +305,30 @@ def test_missing_files_are_downloaded(mirrors, small_data, tmp_path):
     for name in NAMES:
         downloaded = (tmp_path / "new" / "folder" / f"{name}.gz").read_bytes()
         assert downloaded == (small_data / f"{name}.gz").read_bytes()
+
+
+def test_download_says_what_it_loads_and_where(mirrors, tmp_path, capsys):
+    (server,) = mirrors("intact")
+    read_data_sets(tmp_path, "mnist")
+    lines = [f"downloading {server.url}{name}.gz to {tmp_path}" for name in NAMES]
+    assert capsys.readouterr().err.splitlines() == lines
+
+
+def test_mirror_that_does_not_answer_is_given_up_at_the_time_limit(mirrors, tmp_path):
+    (server,) = mirrors("hangs")  # for 20 seconds
+    start = time.monotonic()
+    with pytest.raises(ConnectionError, match="timed out"):
+        read_data_sets(tmp_path, "mnist")
+    assert time.monotonic() - start < 10
+
+
+def test_unreachable_mirror_is_named_with_the_reason(monkeypatch, tmp_path):
+    monkeypatch.setattr(input_data, "MIRRORS", ["http://127.0.0.1:1/mnist/"])
+    with pytest.raises(ConnectionError) as error:
+        read_data_sets(tmp_path, "mnist")
+    assert "(http://127.0.0.1:1/mnist/: urlopen error [Errno 111] Connection refused); try" in str(
+        error.value
+    )
 
 
 def test_only_missing_files_are_downloaded(mirrors, small_data, tmp_path):
@@ -315,7 +363,7 @@ def test_nothing_is_left_of_a_failed_download(mirrors, tmp_path, behaviour):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_auto_falls_back_to_rendered_digits_with_a_note(mirrors, tmp_path, capsys):
+def test_auto_falls_back_to_rendered_digits_with_a_note(no_rendering, mirrors, tmp_path, capsys):
     mirrors("missing")
     mnist = read_data_sets(tmp_path)
     assert mnist.name == "rendered digits, not MNIST"
@@ -382,6 +430,7 @@ def test_download_has_a_bar_on_terminals_only(mirrors, capsys):
         shown = read()
         assert process.wait() == 0
     assert "B/s" in shown and "%|" in shown
+    server.behaviour = "intact"
     input_data.fetch(command[-1])
     assert capsys.readouterr().err == ""
 
@@ -415,8 +464,44 @@ def test_rendered_digits_are_as_many_as_mnists():
         assert np.all(images.max(axis=1) > 100)  # no digit has left its image
 
 
-def test_rendered_test_digits_come_from_other_fonts():
-    assert not set(rendered_digits.TRAIN_FONTS) & set(rendered_digits.TEST_FONTS)
+def test_rendered_digits_are_turned_sheared_scaled_and_moved():
+    random = np.random.default_rng(0)
+    a, b, left, c, d, top, *perspective = rendered_digits.random_transforms(random, 1000).T
+    assert np.ptp(c / d) > 0.4  # with no turn, a vertical line stays vertical: c is 0
+    assert np.ptp(b / a + c / d) > 0.4  # with no shear, right angles stay right
+    areas = 1 / (a * d - b * c)
+    assert 0.5 < areas.min() < 0.7 and 1.15 < areas.max() < 1.4
+    across = a * 13.5 + b * 13.5 + left - 13.5  # where the middle comes from
+    down = c * 13.5 + d * 13.5 + top - 13.5
+    assert np.ptp(across) > 4 and np.ptp(down) > 4
+    np.testing.assert_array_equal(perspective, 0)
+
+
+def test_rendered_test_digits_come_from_other_fonts(monkeypatch):
+    def stay(random, count):
+        return np.tile(np.float32([1, 0, 0, 0, 1, 0, 0, 0]), [count, 1])
+
+    monkeypatch.setattr(rendered_digits, "random_transforms", stay)
+    draw = functools.cache(rendered_digits.draw_glyph)
+    monkeypatch.setattr(rendered_digits, "draw_glyph", draw)
+    sets = rendered_digits.rendered_digits(train=3000, test=1000)
+    fonts = rendered_digits.TRAIN_FONTS, rendered_digits.TEST_FONTS
+    assert not set(fonts[0]) & set(fonts[1])
+    for (images, labels), names in zip(sets, fonts):
+        glyphs = {draw(str(digit), font).tobytes(): digit for font in names for digit in range(10)}
+        assert {image.tobytes() for image in images} == set(glyphs)
+        assert [glyphs[image.tobytes()] for image in images] == list(labels)
+
+
+def test_rendered_digits_are_shuffled_by_the_seed(no_rendering, mirrors, tmp_path):
+    mirrors("missing")
+    for make in (
+        lambda seed: read_data_sets(tmp_path, "rendered", seed),
+        lambda seed: read_data_sets(tmp_path, "auto", seed),  # the fallback
+    ):
+        one, other = make(1).train, make(2).train
+        np.testing.assert_array_equal(one.next_batch(550)[0], other.next_batch(550)[0])
+        assert not np.array_equal(one.next_batch(550)[0], other.next_batch(550)[0])
 
 
 def test_idx_writer_of_the_tests_writes_what_is_read(tmp_path):

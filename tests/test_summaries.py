@@ -8,7 +8,7 @@ from support import summaries
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import read_events, run
+from processes import intact_events, read_events
 
 from double_conv import DoubleConv
 from single_conv import SingleConv
@@ -27,6 +27,33 @@ def test_histogram_is_numpys():
 
 def test_histogram_of_equal_values():
     assert summaries.buckets(np.zeros(7, np.float32)).numpy()[:, 2].tolist() == [7] + [0] * 29
+
+
+def test_histogram_is_one_to_tensorboard(tmp_path):
+    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS)
+    with writer.logging(step=0):
+        summaries.histogram("h_conv1", tf.zeros([3]))
+    (path,) = writer.folder.iterdir()
+    values = [value for event in intact_events(path) for value in event.summary.value]
+    (value,) = (value for value in values if value.tag == "h_conv1")
+    assert value.metadata.plugin_data.plugin_name == "histograms"
+    assert tf.make_ndarray(value.tensor).dtype == np.float64
+
+
+def test_filters_are_eight_in_a_row_each_with_its_own_scale(tmp_path):
+    W = np.zeros([5, 5, 1, 10], np.float32)
+    W[0, 0, 0, 1], W[0, 0, 0, 9] = 3, 0.1  # one large weight each; the other filters are constant
+    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS)
+    with writer.logging(step=0):
+        summaries.filters("filters", tf.constant(W))
+    ((width, height, png),) = (v for tag, _, v in read_events(writer.folder) if tag == "filters")
+    assert (int(width), int(height)) == (8 * 42, 2 * 42)
+    sheet = tf.io.decode_png(png).numpy()[:, :, 0]
+    cells = sheet.reshape(2, 42, 8, 42).swapaxes(1, 2).reshape(16, 42, 42)
+    for k in (1, 9):
+        assert np.all(cells[k, 1:9, 1:9] == 0)  # dark is large
+        assert np.all(cells[k, 9:41, 9:41] == 255)
+    assert np.all(np.abs(cells[:, 0].astype(int) - 127) <= 1)  # the frames
 
 
 @pytest.mark.parametrize(
@@ -93,26 +120,6 @@ def test_the_posts_run_is_written_once_and_only_beside_mnist(tmp_path, posts_cur
         assert written == expected
     assert len(values) == 2 * len(expected)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def test_learning_curves_are_drawn_beside_the_posts(tmp_path):
-    runs = []
-    for name in ("single", "double"):
-        settings = SETTINGS | {"script": f"{name}_conv.py"}
-        writer = summaries.RunWriter(tmp_path / name, SingleConv(), settings)
-        for step in (0, 1000):
-            with writer.logging(step):
-                tf.summary.scalar("accuracy", 0.9)
-                tf.summary.scalar("cross entropy", 100.0)
-        runs.append(writer.folder)
-    out, _ = run("docs/curves.py", *runs, "--figure", tmp_path / "curves.png")
-    assert out == f"{tmp_path / 'curves.png'}\n"
-    image = tf.io.decode_png((tmp_path / "curves.png").read_bytes(), channels=3).numpy()
-    blue, orange = (np.all(image == rgb, axis=2) for rgb in ([31, 119, 180], [255, 127, 14]))
-    half = len(image) // 2  # one row of axes per network
-    for ours, posts in ((blue[:half], orange[:half]), (blue[half:], orange[half:])):
-        assert ours.any()
-        assert len(set(posts.argmax(axis=0))) > 10  # a curve, where ours is a horizontal line
 
 
 def test_report_on_a_full_disk_fails(tmp_path, monkeypatch):

@@ -1,6 +1,9 @@
 """visualize_filters.py from the command line, on our checkpoints and on the post's."""
 
+import pathlib
 import re
+import shutil
+import sys
 
 from support import figures, input_data
 from support.checkpoints import NAMES_OF_2016, Saver, restore
@@ -9,8 +12,10 @@ from support.terminal import Failure
 import numpy as np
 import pytest
 import tensorflow as tf
+from in_process import run_here
 from processes import run, run_python
 
+import visualize_filters
 from double_conv import DoubleConv
 from visualize_filters import choose
 
@@ -37,10 +42,10 @@ def checkpoints(tmp_path_factory):
     return folder
 
 
-def draw(checkpoint, small_data, folder, *words, **options):
-    """Runs visualize_filters.py on small data; figures go to folder."""
+def draw(checkpoint, small_data, folder, *words):
+    """Runs visualize_filters.py on small data; figures go to folder. Returns the Result."""
     words = [checkpoint, "--data-dir", small_data, "--figure-dir", folder, *words]
-    return run("visualize_filters.py", *words, **options)
+    return run_here(visualize_filters, *words)
 
 
 def sheet_in(path):
@@ -112,13 +117,43 @@ def test_checkpoint_of_2016_gives_the_same_network(checkpoints, name):
 
 
 def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_dir, tmp_path):
-    out, err = draw(reference_dir / "train_data-20000", mnist_dir, tmp_path)
-    assert out == "test accuracy 0.9925\n" and "warning" not in err
+    result = draw(reference_dir / "train_data-20000", mnist_dir, tmp_path)
+    assert result.out == "test accuracy 0.9925\n" and "warning" not in result.err
 
 
-def test_file_of_a_checkpoint_may_be_named(checkpoints, small_data, tmp_path):
-    out, _ = draw(checkpoints / "train_data-7.index", small_data, tmp_path, "--first", 1)
-    assert out.startswith("test accuracy")
+@pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00001"])
+def test_file_of_a_checkpoint_may_be_named(monkeypatch, suffix):
+    monkeypatch.setattr(sys, "argv", ["visualize_filters.py", f"a/train_data-7{suffix}"])
+    assert visualize_filters.options().checkpoint == pathlib.Path("a/train_data-7")
+
+
+def test_titles_name_the_checkpoint_the_data_and_the_sub_filter(checkpoints, small_data, tmp_path):
+    words = ["--first", 3, "--sub-filter", 31]
+    result = draw(checkpoints / "train_data-7", small_data, tmp_path, *words)
+    accuracy = result.out.removeprefix("test accuracy ").split()[0]
+    below = f"train_data-7, not MNIST, test accuracy {accuracy}"
+    assert result.titles == [
+        "Layer 1: the 32 filters (top row) and their feature maps for 3 test digits\n" + below,
+        "Layer 2: sub-filter 31 of each of the 64 filters (top two rows) and the filters' feature "
+        "maps for 3 test digits\n" + below,
+    ]
+
+
+def test_figure_dir_opens_no_windows_and_without_it_they_are_tried(
+    checkpoints, small_data, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    words = [checkpoints / "train_data-7", "--data-dir", small_data, "--first", 1]
+    assert run_here(visualize_filters, *words).backend == "svg"
+    assert run_here(visualize_filters, *words, "--figure-dir", tmp_path / "new").backend == "agg"
+
+
+def test_dataset_option_reaches_the_data(checkpoints, small_data, tmp_path, monkeypatch):
+    few = input_data.read_data_sets(small_data)._replace(name="rendered digits, not MNIST")
+    monkeypatch.setattr(input_data, "rendered_data_sets", lambda seed: few)
+    result = draw(checkpoints / "train_data-7", small_data, tmp_path, "--dataset", "rendered")
+    assert result.out.endswith(" (rendered digits, not MNIST)\n")
+    assert "rendered digits, not MNIST, test accuracy" in result.titles[0]
 
 
 def test_other_data_than_the_checkpoints_are_noticed(small_data, tmp_path):
@@ -126,8 +161,15 @@ def test_other_data_than_the_checkpoints_are_noticed(small_data, tmp_path):
     saver = Saver(tmp_path, DoubleConv(), settings)
     saver.begin(0, resume=False, overwrite=False)
     saver.save(0, run=None)
-    _, err = draw(tmp_path / "train_data-0", small_data, tmp_path)
+    err = draw(tmp_path / "train_data-0", small_data, tmp_path).err
     assert "was trained on other data (rendered digits, not MNIST)" in err
+
+
+def test_same_data_as_the_checkpoints_bring_no_warning(small_data, tmp_path):
+    saver = Saver(tmp_path, DoubleConv(), {"data": "not MNIST"})
+    saver.begin(0, resume=False, overwrite=False)
+    saver.save(0, run=None)
+    assert "warning" not in draw(tmp_path / "train_data-0", small_data, tmp_path).err
 
 
 def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, small_data, tmp_path):
@@ -192,6 +234,13 @@ def test_corrupt_checkpoint(checkpoints, tmp_path, damage, reason):
         (tmp_path / path.name).write_bytes(data)
     message = failure_of(tmp_path / "train_data-7")
     assert "corrupt, or from a different network: " in message and reason in message
+
+
+def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(checkpoints, tmp_path):
+    folder = shutil.copytree(checkpoints, tmp_path / "run [1]")
+    assert f"{folder}: TensorFlow takes this path for a pattern" in failure_of(
+        folder / "train_data-7"
+    )
 
 
 def test_checkpoint_of_a_different_network(tmp_path):
