@@ -219,6 +219,7 @@ class Saver:
         """
         self.step.assign(step)
         self.text.assign(json.dumps(self.settings | {"run": run, "cpu": this_cpu()}))
+        path = self.folder / f"{NAME}-{step}"
         try:
             if not self.manager:
                 # CheckpointManager believes the state file even if it lists another folder's.
@@ -226,13 +227,17 @@ class Saver:
                 self.manager = tf.train.CheckpointManager(
                     self.checkpoint, str(self.folder), max_to_keep=5, checkpoint_name=NAME
                 )
-            path = Path(self.manager.save(step))
+            self.manager.save(step)
             for old in [*self.replaced, *list_checkpoints(self.folder)[5:]]:
                 if old != path:
                     delete_checkpoint(old)
             self.replaced = []
         except (tf.errors.OpError, OSError) as error:
             self.delete_unfinished()
+            try:
+                read_settings(path)
+            except CORRUPT:  # its index is missing or truncated
+                delete_checkpoint(path)
             cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file
             message = f"cannot save a checkpoint in {self.folder}: {cause}"
             raise Failure(f"{message}. Fix that, then continue with --resume") from None

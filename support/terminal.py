@@ -19,10 +19,10 @@ class Failure(Exception):
     """An error the user can fix; the message tells what is wrong and what to do."""
 
 
-def report(text):
+def report(text, end="\n"):
     """Prints a line to stdout, immediately and above the progress bar."""
     try:
-        tqdm.write(text, file=sys.stdout)
+        tqdm.write(text, file=sys.stdout, end=end)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -74,7 +74,7 @@ def run(main, if_stopped=""):
         try:
             return main()
         finally:
-            sys.stdout.flush()  # here, because an error in it is reported like any other
+            report("", end="")  # flushes what argparse printed; an error is one line, like others
     except BaseException as error:
         code, message = exit_code_and_message(error, if_stopped)
     if message:

@@ -11,10 +11,18 @@ import pytest
 from digits import write_digits
 from double_runs import train
 from in_process import seeded_double, seeded_single
-from processes import ROOT
+from processes import ROOT, Running
 
 for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    """Kills what a failed test has left running, or stopped: pytest would wait for its end."""
+    yield
+    while Running.started:
+        Running.started.pop().kill()
 
 
 @pytest.fixture(scope="session")

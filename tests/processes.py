@@ -78,6 +78,8 @@ class Running:
     Its stdout goes to a file, or to the device or named pipe `stdout`.
     """
 
+    started = []  # to kill those that a failed test has left (see conftest.py)
+
     def __init__(self, args, folder=None, before=nothing, constants=None, stdout=None):
         if not forkserver:
             pytest.skip("needs a fork server")
@@ -88,6 +90,7 @@ class Running:
         arguments = script, args, str(folder or ROOT), self.streams, before, constants
         self.process = forkserver.Process(target=execute, args=arguments)
         self.process.start()
+        self.started.append(self.process)
 
     def lines(self, count):
         """Returns its first `count` lines on stdout, as soon as they are there."""
@@ -183,21 +186,33 @@ def pseudo_terminal(columns=80):
     os.close(shown)
 
 
-def kill_at(module, name, count, after):
-    """Makes a process kill itself at the count-th call of module.name, before or after it."""
+def interrupt_at(action, module, name, count=1, after=False):
+    """Calls action() at the count-th call of module.name, before or after it.
+
+    Called in a process before its script, this makes the moment of a signal certain.
+    """
     module = importlib.import_module(module)
     original, calls = getattr(module, name), []
 
-    def killing(*args, **kwargs):
+    def interrupted(*args, **kwargs):
         calls.append(name)
         if len(calls) == count and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
+            action()
         result = original(*args, **kwargs)
-        if len(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if len(calls) == count and after:
+            action()
         return result
 
-    setattr(module, name, killing)
+    setattr(module, name, interrupted)
+
+
+def kill_myself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def block():
+    """Waits for a signal."""
+    time.sleep(LIMIT)
 
 
 def limit_file_size(size):

@@ -231,6 +231,7 @@ class Mirror(http.server.ThreadingHTTPServer):
     def __init__(self, folder, behaviour):
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder, self.behaviour, self.asked = folder, behaviour, []
+        self.ended = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
         threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
 
@@ -243,8 +244,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if behaviour == "missing":
             self.send_error(404)
             return
-        if behaviour == "hangs":
-            time.sleep(20)
+        if behaviour == "hangs":  # and then answers, later than anyone should wait
+            self.server.ended.wait(20)
+        if behaviour == "loops":
+            self.send_response(302)
+            self.send_header("Location", self.path)
+            self.end_headers()
+            return
+        if behaviour == "not HTTP":
+            self.wfile.write(b"\x1b[31m\x07red\r\n")
             return
         if behaviour == "wrong":
             data = gzip.compress(b"something else")
@@ -261,7 +269,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data = data[100000:]
         if behaviour == "slow":
             self.wfile.write(data[:1000])
-            time.sleep(20)
+            self.server.ended.wait(20)
         self.wfile.write(data)
 
     def log_message(self, *_):
@@ -274,7 +282,6 @@ def mirrors(small_data, monkeypatch):
     for name in NAMES:
         data = gzip.decompress((small_data / f"{name}.gz").read_bytes())
         monkeypatch.setitem(SHA256, name, hashlib.sha256(data).hexdigest())
-    monkeypatch.setattr(input_data, "TIMEOUT", 0.3)
     servers = []
 
     def start(*behaviours):
@@ -284,6 +291,7 @@ def mirrors(small_data, monkeypatch):
 
     yield start
     for server in servers:
+        server.ended.set()
         server.shutdown()
 
 
@@ -349,10 +357,30 @@ def test_nothing_is_downloaded_beside_other_data(mirrors, tmp_path, dataset):
     assert server.asked == []
 
 
-@pytest.mark.parametrize("behaviour", ["missing", "wrong", "page", "truncated", "hangs"])
+@pytest.mark.parametrize("behaviour", ["missing", "wrong", "page", "truncated"])
 def test_second_mirror_is_tried_if_the_first_fails(mirrors, tmp_path, behaviour):
     mirrors(behaviour, "intact")
     assert read_data_sets(tmp_path, "mnist").name == "MNIST"
+
+
+def test_second_mirror_is_tried_if_the_first_hangs(mirrors, small_data, tmp_path, monkeypatch):
+    for name in NAMES[1:]:
+        (tmp_path / f"{name}.gz").write_bytes((small_data / f"{name}.gz").read_bytes())
+    monkeypatch.setattr(input_data, "TIMEOUT", 1)
+    first, second = mirrors("hangs", "intact")
+    read_data_sets(tmp_path, "mnist")
+    assert first.asked == second.asked == [f"{NAMES[0]}.gz"]
+
+
+@pytest.mark.parametrize(
+    "behaviour, reason", [("loops", "infinite loop"), ("not HTTP", "?[31m?red")]
+)
+def test_reason_of_a_failed_download_is_one_printable_line(mirrors, tmp_path, behaviour, reason):
+    (server,) = mirrors(behaviour)
+    with pytest.raises(ConnectionError) as error:
+        read_data_sets(tmp_path, "mnist")
+    assert f"{server.url}: " in str(error.value) and reason in str(error.value)
+    assert str(error.value).isprintable()
 
 
 @pytest.mark.parametrize("behaviour", ["missing", "wrong", "truncated"])

@@ -1,19 +1,24 @@
 """double_conv.py stopped, killed and resumed: the same bits as an undisturbed run."""
 
 import functools
+import os
 import random
 import shutil
 import signal
 import time
 
+from support import checkpoints
+
 import pytest
+import tensorflow as tf
 from double_runs import assert_same_run, curves_of, files_in, saved_steps, start_training, train
-from processes import kill_at, nothing, only_run, read_events
+from processes import block, interrupt_at, kill_myself, nothing, only_run, read_events
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_run_resumes_as_if_it_had_not_stopped(undisturbed, small_data, tmp_path, number):
-    running = start_training(tmp_path, small_data, "--steps", 60)
+    before = functools.partial(interrupt_at, block, "support.summaries", "histogram", count=5)
+    running = start_training(tmp_path, small_data, "--steps", 60, before=before)
     running.lines(4)
     running.send(number)
     code, first, err = running.wait()
@@ -39,50 +44,50 @@ def test_finished_run_resumed_only_tests(undisturbed, small_data, copy):
     assert_same_run(copy, undisturbed[0], 60)
 
 
-# Where a run kills itself, each in its second to seventh checkpoint: before and after the data are
-# written, before and after they get their name, at the state file, and at the deletion of old ones.
+# Where a run kills itself, before and after the call: when the data are written, when they get
+# their name, at the state file, and at the deletion of old ones, which leaves half of them.
 OPS, MANAGEMENT = "tensorflow.python.ops.", "tensorflow.python.checkpoint.checkpoint_management"
 POINTS = [
-    (f"{OPS}io_ops", "save_v2", 2, False),
-    (f"{OPS}io_ops", "save_v2", 2, True),
-    (f"{OPS}gen_io_ops", "merge_v2_checkpoints", 2, False),
-    (f"{OPS}gen_io_ops", "merge_v2_checkpoints", 2, True),
-    (MANAGEMENT, "update_checkpoint_state_internal", 3, False),
-    (MANAGEMENT, "update_checkpoint_state_internal", 3, True),
-    (MANAGEMENT, "_delete_file_if_exists", 2, False),
-    (MANAGEMENT, "_delete_file_if_exists", 1, True),
+    (f"{OPS}io_ops", "save_v2", 2),
+    (f"{OPS}gen_io_ops", "merge_v2_checkpoints", 2),
+    (MANAGEMENT, "update_checkpoint_state_internal", 3),
+    (MANAGEMENT, "_delete_file_if_exists", 1),
+    ("support.checkpoints", "delete_checkpoint", 1),
 ]
 
 
 def test_kills_change_nothing(small_data, tmp_path):
-    """SIGKILL at every point of saving, and at random moments; then resumed to the end.
+    """SIGKILL before and after every point of saving, and at random moments; then resumed.
 
-    Two runs side by side, one for each core, meet half of the points each.
+    Two runs side by side, one for each core: one is killed before the points, the other after.
     """
-    steps, clock = 120, random.Random(1)
-    whole, folders = tmp_path / "whole", [tmp_path / "one", tmp_path / "other"]
-    undisturbed = start_training(whole, small_data, "--steps", steps)
+    clock, folders = random.Random(1), [tmp_path / "before", tmp_path / "after"]
 
-    def resume(folder, last=steps, before=nothing):
+    def resume(folder, last=10**6, before=nothing):
         return start_training(folder, small_data, "--steps", last, "--resume", before=before)
 
     lines = []
-    for points in zip(POINTS[::2], POINTS[1::2]):
-        kills = [functools.partial(kill_at, *point) for point in points]
+    for point in POINTS:
+        kills = [
+            functools.partial(interrupt_at, kill_myself, *point, after=after)
+            for after in (False, True)
+        ]
         both = [resume(folder, before=kill) for folder, kill in zip(folders, kills)]
-        for running, point in zip(both, points):
+        for running in both:
             code, printed, err = running.wait()
             assert code == -signal.SIGKILL, f"not killed at {point}: {err}"
             lines += printed.splitlines()
     for _ in range(2):
-        both = [resume(folder, last=10**6) for folder in folders]
+        both = [resume(folder) for folder in folders]
         assert all(running.lines(1) for running in both)
         time.sleep(clock.uniform(0, 0.1))
         for running in both:
             running.send(signal.SIGKILL)
             assert running.wait()[0] == -signal.SIGKILL
-    assert max(saved_steps(folder)[0] for folder in folders) < steps, "the kills came too late"
-    for running in [resume(folder) for folder in folders]:
+    steps = max(saved_steps(folder)[0] for folder in folders) + 10  # however fast the machine is
+    whole = tmp_path / "whole"
+    undisturbed = start_training(whole, small_data, "--steps", steps)
+    for running in [resume(folder, last=steps) for folder in folders]:
         lines += running.result()[0].splitlines()
     # A line printed just before a kill may come again; each is what the whole run printed.
     assert set(lines) <= set(undisturbed.result()[0].splitlines())
@@ -101,10 +106,75 @@ def test_corrupt_checkpoint_is_skipped(undisturbed, small_data, copy):
     assert_same_run(copy, undisturbed[0], 60)
 
 
+def test_checkpoint_of_a_different_network_is_skipped(undisturbed, small_data, copy):
+    """Whatever is missing in it, or left over, is not made up for by the new network's values."""
+    network = tf.Module()
+    network.W_conv1 = tf.Variable(tf.zeros([5, 5, 1, 32]))
+    settings = checkpoints.read_settings(copy / "train_data-60")
+    saver = checkpoints.Saver(copy, network, settings)
+    saver.checkpoint.write(str(copy / "train_data-60"))
+    out, err = train(copy, small_data, "--steps", 60, "--resume")
+    assert "train_data-60 is corrupt, truncated or from a different network; skipping it" in err
+    assert_same_run(copy, undisturbed[0], 60)
+
+
 def test_unfinished_save_of_a_killed_run_is_deleted(small_data, copy):
     (copy / "train_data-99_temp").mkdir()
+    (copy / "train_data-99_temp" / "part-00000-of-00001.index").write_text("half")
     train(copy, small_data, "--steps", 60, "--resume")
     assert not (copy / "train_data-99_temp").exists()
+
+
+def test_newest_checkpoint_has_the_largest_number(copy):
+    for step, name in (60, 95), (55, 100), (50, 105):
+        for path in copy.glob(f"train_data-{step}.*"):
+            path.rename(path.with_name(path.name.replace(f"-{step}.", f"-{name}.")))
+    assert saved_steps(copy) == [105, 100, 95, 45, 40]
+
+
+def absolute_state(copy, undisturbed):
+    """Returns a state file in TensorFlow's format that lists another folder's checkpoints."""
+    paths = [undisturbed / f"train_data-{step}" for step in (40, 45, 50, 55, 60)]
+    listed = "".join(f'all_model_checkpoint_paths: "{path}"\n' for path in paths)
+    return f'model_checkpoint_path: "{paths[0]}"\n{listed}'.encode()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda *_: b"", lambda *_: b'model_checkpoint_path: "\xff', absolute_state],
+    ids=["empty", "truncated", "of another folder"],
+)
+def test_state_file_is_not_read(undisturbed, small_data, copy, damage):
+    """TensorFlow's file `checkpoint` may be anything; the checkpoints themselves are the truth."""
+    before = files_in(undisturbed[0])
+    (copy / "checkpoint").write_bytes(damage(copy, undisturbed[0]))
+    _, err = train(copy, small_data, "--steps", 65, "--resume")
+    assert f"resuming from {copy / 'train_data-60'}" in err
+    assert saved_steps(copy) == [65, 60, 55, 50, 45]
+    assert tf.train.latest_checkpoint(str(copy)) == str(copy / "train_data-65")
+    assert files_in(undisturbed[0]) == before
+
+
+def pretend_another_cpu():
+    checkpoints.this_cpu = lambda: "another one, cores: 64"
+
+
+def test_another_cpu_than_the_checkpoints_is_noticed(undisturbed, small_data, copy):
+    args = "--steps", 60, "--resume"
+    _, err = train(copy, small_data, *args, before=pretend_another_cpu)
+    assert f"on another CPU ({checkpoints.this_cpu()}; this is another one, cores: 64)" in err
+    assert "another CPU" not in train(copy, small_data, *args)[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs taskset's system call")
+def test_cores_are_those_that_the_process_may_use():
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, [min(allowed)])
+    try:
+        assert checkpoints.this_cpu().endswith("cores: 1")
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert checkpoints.this_cpu().endswith(f"cores: {len(allowed)}")
 
 
 def test_resume_stops_where_every_checkpoint_is_corrupt(undisturbed, small_data, tmp_path):

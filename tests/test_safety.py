@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 from double_runs import args_for, files_in, saved_steps, start_training, train
 from processes import SMALL, limit_file_size, run
+from tensorflow.python.ops import gen_io_ops
 
 
 def test_earlier_checkpoints_are_not_overwritten_by_accident(undisturbed, small_data):
@@ -25,11 +26,23 @@ def test_overwrite_deletes_our_checkpoints_only(small_data, tmp_path):
     args = args_for(tmp_path, small_data, "--checkpoint-dir", ".", "--steps")
     run(*args, 10, folder=tmp_path, constants=SMALL)
     others = ["train_data-notes.txt", "model-5.index", "train_data-x.index", "train_data-x_temp"]
+    others += ["train_data-0.bak.index", "train_data-2024_temp/thesis.tex"]
+    (tmp_path / "train_data-2024_temp").mkdir()
     for name in others:
         (tmp_path / name).write_text("mine")
+    for path in tmp_path.glob("train_data-10.*"):  # a backup of the user's
+        shutil.copy(path, path.with_name(path.name.replace("-10.", "-100-best.")))
     run(*args, 0, "--overwrite", folder=tmp_path, constants=SMALL)
     assert saved_steps(tmp_path) == [0]
     assert all((tmp_path / name).read_text() == "mine" for name in others)
+    assert len(list(tmp_path.glob("train_data-100-best.*"))) == 2
+
+
+def test_backup_with_another_name_is_not_resumed(small_data, copy):
+    for path in copy.glob("train_data-40.*"):
+        shutil.copy(path, path.with_name(path.name.replace("-40.", "-100-best.")))
+    _, err = train(copy, small_data, "--steps", 60, "--resume")
+    assert f"resuming from {copy / 'train_data-60'}" in err
 
 
 def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
@@ -90,6 +103,32 @@ def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, small
     assert out.splitlines()[0].startswith("step 65")
 
 
+def fail_to_write_the_index(folder):
+    """Simulates a disk without room for the index: the data have got their name, it has not."""
+
+    def fail(_, prefix, **options):
+        pathlib.Path(f"{folder}/train_data-65.index").write_bytes(b"")
+        pathlib.Path(f"{folder}/train_data-65.data-00000-of-00001").write_bytes(b"data")
+        raise tf.errors.ResourceExhaustedError(None, None, f"{folder}; No space left on device")
+
+    gen_io_ops.merge_v2_checkpoints = fail
+
+
+def test_checkpoint_whose_index_cannot_be_written_is_deleted(small_data, copy):
+    before = functools.partial(fail_to_write_the_index, copy)
+    _, err = train(copy, small_data, "--steps", 70, "--resume", before=before, code=1)
+    assert f"in {copy}: No space left on device. Fix that" in err.splitlines()[-1]
+    assert not list(copy.glob("train_data-65*"))
+
+
+def test_lock_that_fails_is_named(small_data, tmp_path):
+    lock = tmp_path / ".train_data.lock"
+    lock.mkdir()
+    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
+    message = f"cannot lock {lock}: Is a directory; choose another --checkpoint-dir"
+    assert err.splitlines()[-1] == f"double_conv.py: {message}"
+
+
 def pretend_full_disk():
     shutil.disk_usage = lambda path: shutil._ntuple_diskusage(2**30, 2**30, 4096)
 
@@ -98,6 +137,22 @@ def test_full_log_disk_ends_the_run(undisturbed, small_data, copy):
     out, err = train(copy, small_data, "--steps", 70, "--resume", before=pretend_full_disk, code=1)
     assert out == "" and ": No space left on device; free some" in err.splitlines()[-1]
     assert saved_steps(copy)[0] == 60
+
+
+def pretend_ramfs():
+    shutil.disk_usage = lambda path: shutil._ntuple_diskusage(0, 0, 0)
+
+
+def test_file_system_that_reports_no_size_is_not_called_full(small_data, tmp_path):
+    train(tmp_path, small_data, "--steps", 0, before=pretend_ramfs)
+
+
+@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
+def test_folder_that_is_a_file_is_named_with_its_option(small_data, tmp_path, option):
+    (tmp_path / "file").write_text("mine")
+    _, err = train(tmp_path, small_data, "--steps", 0, option, tmp_path / "file", code=1)
+    message = f"{tmp_path / 'file'}: File exists; choose another {option}"
+    assert err.splitlines()[-1] == f"double_conv.py: {message}"
 
 
 @pytest.mark.parametrize("name", ["run [1]", "back\\slash"])

@@ -1,15 +1,20 @@
-"""The command line: --help, streams that are closed or full, files written whole."""
+"""The command line: --help, signals, streams that are closed or full, files written whole."""
 
+import functools
+import importlib
+import io
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
+import types
 
-from support import files, kernels, terminal
+from support import files, input_data, kernels, terminal
 
 import pytest
-from processes import ROOT, Running, run, run_python
+from processes import LIMIT, ROOT, Running, interrupt_at, run, run_python
 
 SCRIPTS = ["single_conv.py", "double_conv.py", "visualize_filters.py"]
 
@@ -21,6 +26,60 @@ def test_help_fits_80_columns_and_names_every_default(script):
     assert max(map(len, out.splitlines())) <= 80
 
 
+def parse(script, *words):
+    """Returns the options of a script for these words on its command line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [script, *words])
+        return importlib.import_module(script.removesuffix(".py")).options()
+
+
+DATA = {"data_dir": "/tmp/data", "dataset": "auto"}
+RUN = DATA | {"seed": "1"}
+DEFAULTS = {
+    "single_conv.py": RUN | {"steps": "1000", "log_dir": "/tmp/cnn_single"},
+    "double_conv.py": RUN | {"steps": "20000", "log_dir": "/tmp/cnn"},
+    "visualize_filters.py": DATA
+    | {"checkpoint": "train_data-20000", "sub_filter": "0", "first": "10"},
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_defaults_are_those_in_the_help(script, capsys):
+    found = {name: str(value) for name, value in vars(parse(script)).items()}
+    assert found.items() >= DEFAULTS[script].items()
+    with pytest.raises(SystemExit):
+        parse(script, "--help")
+    text = " ".join(capsys.readouterr().out.split())
+    named = re.findall(r"default: ([^ );]+)(?=\)| options)|(\w+) \(default\)", text)
+    assert sorted(map("".join, named)) == sorted(DEFAULTS[script].values())
+
+
+PATHS = [(script, "--data-dir") for script in SCRIPTS]
+PATHS += [(script, "--log-dir") for script in SCRIPTS[:2]]
+PATHS += [("single_conv.py", "--figure"), ("double_conv.py", "--checkpoint-dir")]
+PATHS += [("visualize_filters.py", "--figure-dir"), ("visualize_filters.py", "--")]
+
+
+@pytest.mark.parametrize("script, option", PATHS)
+def test_path_that_is_not_utf8_is_refused(script, option, capsys):
+    path = os.fsdecode(b"caf\xe9.png") if os.name == "posix" else "caf\udce9.png"
+    with pytest.raises(SystemExit) as end:
+        parse(script, option, path)
+    err = capsys.readouterr().err
+    assert end.value.code == 2 and "'caf\\udce9.png' is not UTF-8, or not in this locale" in err
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_missing_packages_are_one_line_in_isolated_mode_too(script):
+    """Python's option -S hides all packages, and -I the script's own folder."""
+    command = [sys.executable, "-I", "-S", ROOT / script]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+    names = "tensorflow, tensorboard, numpy, matplotlib, tqdm, filelock, PIL"
+    assert result.returncode == 1 and result.stdout == ""
+    advice = "install them: pip install -r requirements.txt"
+    assert result.stderr == f"not installed: {names}; {advice}\n"
+
+
 def test_tensorflows_messages_are_for_those_who_ask():
     assert "oneDNN" in run_python("single_conv.py", "--help", TF_CPP_MIN_LOG_LEVEL="0")[1]
 
@@ -28,14 +87,13 @@ def test_tensorflows_messages_are_for_those_who_ask():
 # Shell commands, in which $single is single_conv.py on small data.
 HELP_INTO_A_CLOSED_PIPE = "$single --help | true"
 CLOSED_STREAMS = "$single <&- >&- 2>&-"
-NO_TEMPORARY_FOLDER = "TMPDIR=/nowhere $single --dataset mnist"
 
 
 @pytest.fixture(scope="module")
 def shells(small_data, tmp_path_factory):
     """Runs these commands side by side: {command: (exit code, stderr, its folder)}."""
     started = {}
-    for command in (HELP_INTO_A_CLOSED_PIPE, CLOSED_STREAMS, NO_TEMPORARY_FOLDER):
+    for command in (HELP_INTO_A_CLOSED_PIPE, CLOSED_STREAMS):
         folder = tmp_path_factory.mktemp("shell")
         words = f"--steps 20 --data-dir {small_data} --log-dir {folder}/logs --figure f.png"
         line = command.replace("$single", f"{sys.executable} {ROOT}/single_conv.py {words}")
@@ -72,7 +130,7 @@ def test_help_into_a_closed_pipe_is_quiet(shells):
 def test_full_stdout_is_one_line(small_data, tmp_path):
     code, _, err = start_training(tmp_path, small_data, stdout="/dev/full").wait()
     assert code == 1 and "Exception" not in err
-    assert err.splitlines()[-1] == "single_conv.py: No space left on device"
+    assert err.splitlines()[-1] == "single_conv.py: cannot write to stdout: No space left on device"
 
 
 def test_closed_streams_do_not_stop_a_run(shells):
@@ -80,21 +138,152 @@ def test_closed_streams_do_not_stop_a_run(shells):
     assert code == 0 and (folder / "f.png").stat().st_size > 10000
 
 
-def test_temporary_folder_is_not_needed(shells):
-    code, err, _ = shells[NO_TEMPORARY_FOLDER]
-    assert code == 0 and "Traceback" not in err, err
-
-
-def ignore_hangup():
-    """What nohup does."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+def hang_up(handler):
+    """Makes a process, for which the shell has set this handler, lose its terminal."""
+    signal.signal(signal.SIGHUP, handler)
+    interrupt_at(lambda: os.kill(os.getpid(), signal.SIGHUP), "support.summaries", "histogram", 2)
 
 
 def test_hangup_is_ignored_under_nohup(small_data, tmp_path):
-    running = start_training(tmp_path, small_data, before=ignore_hangup)
-    running.lines(1)
-    running.send(signal.SIGHUP)
-    assert "test accuracy" in running.result()[0]
+    before = functools.partial(hang_up, signal.SIG_IGN)
+    assert "test accuracy" in start_training(tmp_path, small_data, before=before).result()[0]
+
+
+def test_hangup_without_nohup_is_one_line(small_data, tmp_path):
+    before = functools.partial(hang_up, signal.SIG_DFL)
+    _, err = start_training(tmp_path, small_data, before=before).result(128 + signal.SIGHUP)
+    assert err.splitlines()[-1] == "single_conv.py: stopped"
+
+
+def instead_of_the_data(function):
+    """Makes a script call this function where it would read the data."""
+    input_data.read_data_sets = lambda *_: function()
+
+
+def stop_within_tensorflow():
+    """TensorFlow turns an exception in its argument binding into a TypeError."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt as error:
+        raise TypeError("Binding inputs to tf.function failed") from error
+
+
+def test_stop_that_becomes_another_exception_is_still_a_stop(tmp_path):
+    before = functools.partial(instead_of_the_data, stop_within_tensorflow)
+    out, err = run("double_conv.py", code=128 + signal.SIGTERM, folder=tmp_path, before=before)
+    assert (out, err) == ("", "double_conv.py: stopped; continue with --resume\n")
+
+
+def hang_while_stopping():
+    try:
+        terminal.report("working")
+        signal.pause()
+    except KeyboardInterrupt:
+        terminal.report("cleaning up")
+        signal.pause()
+
+
+def test_second_ctrl_c_ends_a_process_that_hangs_while_stopping(tmp_path):
+    before = functools.partial(instead_of_the_data, hang_while_stopping)
+    running = Running(["double_conv.py"], folder=tmp_path, before=before)
+    for count in (1, 2):
+        running.lines(count)
+        running.send(signal.SIGINT)
+    assert running.wait() == (-signal.SIGINT, "working\ncleaning up\n", "")
+
+
+def run_out_of_memory():
+    raise MemoryError
+
+
+def test_out_of_memory_is_one_line(tmp_path):
+    before = functools.partial(instead_of_the_data, run_out_of_memory)
+    _, err = run("double_conv.py", code=1, folder=tmp_path, before=before)
+    assert err == "double_conv.py: out of memory\n"
+
+
+# Imported in place of TensorFlow: Ctrl-C in the middle of its import.
+INTERRUPTED_IMPORT = """
+import os, signal
+os.kill(os.getpid(), signal.SIGINT)
+raise ImportError("not interrupted")
+"""
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["default", "ignored"])
+def test_ctrl_c_during_the_import_ends_it_quietly_unless_ignored(tmp_path, handler):
+    (tmp_path / "tensorflow.py").write_text(INTERRUPTED_IMPORT)
+    result = subprocess.run(
+        [sys.executable, ROOT / "single_conv.py"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    if handler == signal.SIG_DFL:
+        assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
+    else:  # a background job, which the shell protects from Ctrl-C
+        assert result.returncode == 1 and result.stderr.startswith("not interrupted")
+
+
+def test_speed_leaves_the_first_step_out(monkeypatch, capsys):
+    clock = [0]
+    monkeypatch.setattr(terminal, "time", types.SimpleNamespace(perf_counter=lambda: clock[0]))
+    for i in terminal.progress(range(20, 31)):
+        clock[0] += 100 if i == 20 else 2
+    assert "11 steps in 20.0 s, 0.5 steps/s after the first" in capsys.readouterr().err
+
+
+def test_one_step_has_no_speed(capsys):
+    assert list(terminal.progress(range(5, 6))) == [5] and capsys.readouterr().err == ""
+
+
+class Screen(io.StringIO):
+    """A terminal that keeps what it has shown."""
+
+    def isatty(self):
+        return True
+
+
+def test_bar_of_a_resumed_run_begins_where_it_was_left(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Screen())
+    assert list(terminal.progress(range(60, 101))) == list(range(60, 101))
+    first = sys.stderr.getvalue().split("\r")[1]
+    assert " 60/101 " in first and first.startswith(" 59%|")
+
+
+def test_figure_paths_are_checked_before_anything_else(tmp_path):
+    loop, file = tmp_path / "loop.png", tmp_path / "file"
+    loop.symlink_to(loop)
+    file.write_text("mine")
+    (tmp_path / "link.png").symlink_to(file / "figure.png")
+    reasons = {
+        loop: "Too many levels of symbolic links",
+        tmp_path / "link.png": "Not a directory",
+        tmp_path / f"{'x' * 252}.png": "File name too long",
+    }
+    for path, reason in reasons.items():
+        with pytest.raises(terminal.Failure, match=f"{reason}; choose another --figure"):
+            files.check_png(path, "--figure")
+
+
+@pytest.mark.parametrize(
+    "script, option, name",
+    [("single_conv.py", "--figure", "layer1.png"), ("visualize_filters.py", "--figure-dir", "")],
+)
+def test_figure_that_cannot_be_written_stops_the_script_at_once(tmp_path, script, option, name):
+    (tmp_path / "layer1.png").symlink_to("layer1.png")
+    out, err = run(script, option, tmp_path / name, code=1)
+    assert out == "" and err.count("\n") == 1
+    assert "layer1.png: Too many levels of symbolic links; choose another" in err
+
+
+def test_longest_file_name_can_be_written(tmp_path):
+    path = tmp_path / f"{'x' * 251}.png"
+    files.check_png(path, "--figure")
+    files.write_whole(path, b"png")
+    assert path.read_bytes() == b"png"
 
 
 def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
