@@ -17,6 +17,7 @@ from support import figures, files, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 import seeds
 
 THE_POSTS = 0.975  # the test accuracy that the post gives for its first program
@@ -49,6 +50,7 @@ def draw(accuracies):
     axes.set_title(f"single_conv.py, seeds {min(accuracies)} to {max(accuracies)}", fontsize=10)
     axes.set_xlabel("test accuracy")
     axes.set_ylabel("seeds")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left", fontsize=9)
     return figure
