@@ -373,7 +373,7 @@ def test_second_mirror_is_tried_if_the_first_hangs(mirrors, small_data, tmp_path
 
 
 @pytest.mark.parametrize(
-    "behaviour, reason", [("loops", "infinite loop"), ("not HTTP", "?[31m?red")]
+    "behaviour, reason", [("loops", "infinite loop. The last 30x error"), ("not HTTP", "?[31m?red")]
 )
 def test_reason_of_a_failed_download_is_one_printable_line(mirrors, tmp_path, behaviour, reason):
     (server,) = mirrors(behaviour)

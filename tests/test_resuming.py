@@ -135,8 +135,10 @@ def test_newest_checkpoint_has_the_largest_number(copy):
 def absolute_state(copy, undisturbed):
     """Returns a state file in TensorFlow's format that lists another folder's checkpoints."""
     paths = [undisturbed / f"train_data-{step}" for step in (40, 45, 50, 55, 60)]
-    listed = "".join(f'all_model_checkpoint_paths: "{path}"\n' for path in paths)
-    return f'model_checkpoint_path: "{paths[0]}"\n{listed}'.encode()
+    lines = [f'model_checkpoint_path: "{paths[0]}"']
+    lines += [f'all_model_checkpoint_paths: "{path}"' for path in paths]
+    lines += ["all_model_checkpoint_timestamps: 1.0"] * len(paths)
+    return "\n".join(lines).encode()
 
 
 @pytest.mark.parametrize(
