@@ -12,7 +12,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from processes import ROOT, run_python
+from processes import LIMIT, ROOT, run_python
 
 
 def test_contact_sheet_puts_each_cell_in_its_place():
@@ -150,12 +150,17 @@ def test_wrong_mplbackend_does_not_stop_a_run(small_data, tmp_path):
 @pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs Xvfb")
 def test_window_opens_on_a_display(small_data, tmp_path):
     pytest.importorskip("tkinter")
-    server = subprocess.Popen(["Xvfb", ":7531", "-screen", "0", "1400x1000x24"])
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    display = f":{server.stdout.readline().strip()}"  # a free one, as soon as it is ready
     words = ["--steps", "0", "--data-dir", small_data, "--log-dir", tmp_path / "logs"]
     process = subprocess.Popen(
         [sys.executable, ROOT / "single_conv.py", *words],
         cwd=tmp_path,
-        env=os.environ | {"DISPLAY": ":7531", "MPLBACKEND": "TkAgg"},
+        env=os.environ | {"DISPLAY": display, "MPLBACKEND": "TkAgg"},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -165,7 +170,7 @@ def test_window_opens_on_a_display(small_data, tmp_path):
             process.wait(timeout=1)
         assert not (tmp_path / "single_conv.png").exists()
         process.terminate()
-        assert process.wait(timeout=10) == 143
+        assert process.wait(LIMIT) == 143
     finally:
         process.kill()
         server.kill()

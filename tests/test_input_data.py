@@ -521,6 +521,29 @@ def test_rendered_test_digits_come_from_other_fonts(monkeypatch):
         assert [glyphs[image.tobytes()] for image in images] == list(labels)
 
 
+def test_rendered_data_are_as_many_as_mnists_and_say_what_they_are(monkeypatch, tmp_path):
+    asked = []
+
+    def render(train, test):
+        asked.append((train, test))
+        return [(np.zeros([1, 784], np.uint8), np.zeros(1, np.uint8))] * 2
+
+    monkeypatch.setattr(input_data, "rendered_digits", render)
+    mnist = read_data_sets(tmp_path, "rendered")
+    assert asked == [(55000, 10000)]
+    assert (mnist.name, mnist.suffix) == ("rendered digits, not MNIST", "-rendered")
+    assert mnist.options == ["--dataset", "rendered"]
+
+
+@pytest.mark.parametrize("font", ["DejaVuSans", "cmr10", "DejaVuSerif-BoldItalic"])
+def test_rendered_digit_is_20_pixels_high_and_in_the_middle(font):
+    for digit in "0123456789":
+        rows, columns = np.nonzero(rendered_digits.draw_glyph(digit, font) > 127)
+        assert 17 <= np.ptp(rows) + 1 <= 22
+        assert abs((rows.min() + rows.max()) / 2 - 13.5) <= 2
+        assert abs((columns.min() + columns.max()) / 2 - 13.5) <= 2
+
+
 def test_rendered_digits_are_shuffled_by_the_seed(no_rendering, mirrors, tmp_path):
     mirrors("missing")
     for make in (

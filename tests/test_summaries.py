@@ -131,6 +131,14 @@ def test_report_on_a_full_disk_fails(tmp_path, monkeypatch):
             tf.summary.scalar("accuracy", 0.0)
 
 
+def test_file_system_that_reports_no_size_is_not_full(tmp_path, monkeypatch):
+    ramfs = shutil._ntuple_diskusage(0, 0, 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: ramfs)
+    writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS)
+    with writer.logging(step=0):
+        tf.summary.scalar("accuracy", 0.0)
+
+
 def test_report_into_a_folder_that_is_gone_fails(tmp_path):
     writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS)
     shutil.rmtree(writer.folder)

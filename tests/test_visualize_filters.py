@@ -127,6 +127,13 @@ def test_file_of_a_checkpoint_may_be_named(monkeypatch, suffix):
     assert visualize_filters.options().checkpoint == pathlib.Path("a/train_data-7")
 
 
+def test_first_ten_digits_of_the_default_runs_last_checkpoint_are_the_default(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["visualize_filters.py"])
+    args = visualize_filters.options()
+    assert args.checkpoint == pathlib.Path("train_data-20000")
+    assert (args.first, args.digits, args.sub_filter) == (10, None, 0)
+
+
 def test_titles_name_the_checkpoint_the_data_and_the_sub_filter(checkpoints, small_data, tmp_path):
     words = ["--first", 3, "--sub-filter", 31]
     result = draw(checkpoints / "train_data-7", small_data, tmp_path, *words)
