@@ -17,8 +17,8 @@ from support import figures, files, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 import seeds
+from matplotlib.ticker import MaxNLocator
 
 THE_POSTS = 0.975  # the test accuracy that the post gives for its first program
 

@@ -55,7 +55,7 @@ CELLS = [
 ]
 
 
-@pytest.mark.parametrize("i, script, tag", CELLS)
+@pytest.mark.parametrize(("i", "script", "tag"), CELLS)
 def test_each_panel_shows_its_script_beside_the_posts(drawn, posts_curve, i, script, tag):
     axes = drawn[0].axes[i]
     assert axes.get_title() == f"{script}: training {tag} (batch of each report)"
@@ -72,7 +72,7 @@ def test_each_panel_shows_its_script_beside_the_posts(drawn, posts_curve, i, scr
     assert colors == ["tab:orange", "tab:orange", "tab:blue", "tab:blue"]
 
 
-@pytest.mark.parametrize("i, script, tag", CELLS)
+@pytest.mark.parametrize(("i", "script", "tag"), CELLS)
 def test_each_panel_has_a_legend(drawn, i, script, tag):
     labels = [text.get_text() for text in drawn[0].axes[i].get_legend().get_texts()]
     assert labels == ["the post's program, TensorFlow 0.12.1", script]

@@ -7,10 +7,10 @@ import pytest
 from processes import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
+from support import input_data
+
 import luck
 import seeds
-
-from support import input_data
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 README, GUIDE, JAPANESE, RESULTS = (

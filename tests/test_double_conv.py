@@ -31,7 +31,8 @@ def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, 
     out, err = train(tmp_path, small_data, "--steps", 0, constants=SHORT)
     (command,) = (line for line in err.splitlines() if "visualize_filters" in line)
     python, script, *args = command.removeprefix("next: ").split()
-    assert python == "python" and script == str(ROOT / "visualize_filters.py")
+    assert python == "python"
+    assert script == str(ROOT / "visualize_filters.py")
     (tmp_path / "other").mkdir()
     again, err = run("visualize_filters.py", *args, folder=tmp_path / "other")
     assert again == out.splitlines(keepends=True)[-1]
@@ -82,7 +83,8 @@ def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_pa
     float32 = start("float32")
     bfloat16 = start("bfloat16", "--bfloat16", before=pretend_to_have_no_bfloat16)
     out, err = bfloat16.result()
-    assert "may be slower" in err and "may be slower" not in float32.result()[1]
+    assert "may be slower" in err
+    assert "may be slower" not in float32.result()[1]
     name = "network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"
     paths = [tmp_path / folder / "train_data-20" for folder in ("float32", "bfloat16")]
     assert not np.array_equal(*(variables_of(path)[name] for path in paths))
@@ -119,4 +121,5 @@ def test_200_steps_on_real_mnist_learn(mnist_dir, tmp_path):
     out, _ = run("double_conv.py", *args, "--steps", 200)
     assert float(out.splitlines()[-1].removeprefix("test accuracy ")) > 0.9
     accuracies = [float(line.split()[-1]) for line in out.splitlines()[:-1]]
-    assert len(accuracies) == 3 and accuracies[-1] > accuracies[0]
+    assert len(accuracies) == 3
+    assert accuracies[-1] > accuracies[0]

@@ -69,7 +69,7 @@ def network(reference_dir):
     return network
 
 
-@pytest.mark.parametrize("digit, points", [(1, ONE), (7, SEVEN), (0, ZERO)])
+@pytest.mark.parametrize(("digit", "points"), [(1, ONE), (7, SEVEN), (0, ZERO)])
 def test_drawn_digit_is_predicted(network, digit, points):
     def look(image):
         layers = network(image[np.newaxis])
@@ -84,7 +84,9 @@ def test_network_gets_the_image_and_its_output_is_shown():
     hand = Hand()
     hand.draw(SEVEN)
     (image,) = hand.images
-    assert image.shape == (784,) and image.dtype == np.float32 and 0.9 < image.max() <= 1
+    assert image.shape == (784,)
+    assert image.dtype == np.float32
+    assert 0.9 < image.max() <= 1
     np.testing.assert_array_equal(hand.window.input.get_array(), image.reshape(28, 28))
     assert hand.window.prediction.get_text() == "3 (1.0000)"
     assert [bar.get_height() for bar in hand.window.bars] == [0, 0, 0, 1] + [0] * 6
@@ -122,7 +124,8 @@ def test_ink_is_shown_while_it_is_drawn_as_it_is_afterwards():
     hand.mouse("release", SEVEN[1])
     square = np.s_[41:430, 32:420]
     difference = np.abs(during[square].astype(int) - hand.shown()[square])
-    assert difference.mean() < 1 and np.sum(hand.shown()[square] < 128) > 1000
+    assert difference.mean() < 1
+    assert np.sum(hand.shown()[square] < 128) > 1000
 
 
 def test_line_leaves_the_square_and_comes_back():
@@ -132,11 +135,12 @@ def test_line_leaves_the_square_and_comes_back():
     assert hand.window.ink[200].sum() == 0
 
 
-@pytest.mark.parametrize("button, start", [(3, (100, 100)), (1, (500, 100))])
+@pytest.mark.parametrize(("button", "start"), [(3, (100, 100)), (1, (500, 100))])
 def test_other_buttons_and_lines_from_outside_draw_nothing(button, start):
     hand = Hand()
     hand.draw([start, (300, 200)], button)
-    assert hand.window.ink.sum() == 0 and not hand.images
+    assert hand.window.ink.sum() == 0
+    assert not hand.images
 
 
 @pytest.mark.parametrize("way", ["key", "button"])
@@ -170,14 +174,14 @@ def python(code, **variables):
     )
 
 
-NO_TOOLKIT = "import sys; sys.modules.update(dict.fromkeys(%s))\n" % (
+NO_TOOLKIT = "import sys; sys.modules.update(dict.fromkeys({}))\n".format(
     ["tkinter", "_tkinter", "PySide6", "PyQt6", "PySide2", "PyQt5", "wx", "gi"],
 )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, there is a display")
 @pytest.mark.parametrize(
-    "before, variables, message",
+    ("before", "variables", "message"),
     [
         ("", {}, "--draw needs a display; neither DISPLAY nor WAYLAND_DISPLAY is set"),
         ("", {"DISPLAY": ":987654"}, "--draw needs a display; cannot open a window on :987654"),
@@ -190,7 +194,8 @@ def test_one_line_tells_what_a_window_needs(before, variables, message):
     process = python(before + "terminal.run(drawing_window.check_display)", **variables)
     _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 1
-    assert err.startswith(f"-c: {message}") and err.count("\n") == 1
+    assert err.startswith(f"-c: {message}")
+    assert err.count("\n") == 1
 
 
 @pytest.fixture(scope="module")

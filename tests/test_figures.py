@@ -21,7 +21,8 @@ def test_contact_sheet_puts_each_cell_in_its_place():
     ramp = np.linspace(-3, 4, 196).reshape(14, 14)
     sheet = figures.contact_sheet([[None, black], [ramp, None]], cell=28)
     assert sheet.shape == (64, 64)
-    assert np.all(sheet[:32, :32] == 0) and np.all(sheet[32:, 32:] == 0)
+    assert np.all(sheet[:32, :32] == 0)
+    assert np.all(sheet[32:, 32:] == 0)
     assert np.all(sheet[4:8, 36:40] == 1)  # enlarged five times, centred
     np.testing.assert_allclose(sheet[34:62:2, 2:30:2], (ramp + 3) / 7)  # 14x14 enlarged twice
     np.testing.assert_allclose(sheet[35:63:2, 3:31:2], (ramp + 3) / 7)
@@ -53,7 +54,7 @@ def test_figure_does_not_depend_on_the_users_settings(tmp_path):
     assert drawn[0] == drawn[1]
 
 
-@pytest.mark.parametrize("count, width", [(32, 1072), (2, 560)])
+@pytest.mark.parametrize(("count", "width"), [(32, 1072), (2, 560)])
 def test_figure_has_at_most_32_filters_per_row_and_room_for_its_title(count, width):
     random = np.random.default_rng(0).random
     filters, maps = random((5, 5, count)), random((1, 14, 14, count))
@@ -67,7 +68,8 @@ def test_title_is_above_the_sheet_and_in_the_figure():
     (text,), (axes,) = figure.texts, figure.axes
     assert text.get_text() == "a title\nof two lines"
     box = text.get_window_extent()
-    assert box.y0 >= axes.get_window_extent().y1 and box.y1 <= figure.bbox.y1
+    assert box.y0 >= axes.get_window_extent().y1
+    assert box.y1 <= figure.bbox.y1
 
 
 def test_old_figure_is_replaced_and_not_written_over(tmp_path):
@@ -75,7 +77,8 @@ def test_old_figure_is_replaced_and_not_written_over(tmp_path):
     path.write_bytes(b"old")
     os.link(path, old)  # another name of the same file
     save(path)
-    assert path.read_bytes().startswith(b"\x89PNG") and old.read_bytes() == b"old"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert old.read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("name", ["figure.png", "FIGURE.PNG", "Figure.Png"])

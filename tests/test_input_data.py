@@ -57,7 +57,8 @@ def test_names_of_kaggles_copies_are_known(small_data, tmp_path):
 
 def test_other_digits_than_mnist_are_called_so(small_data, capsys):
     mnist = read_data_sets(small_data)
-    assert mnist.name == "not MNIST" and mnist.remark == " (not MNIST)"
+    assert mnist.name == "not MNIST"
+    assert mnist.remark == " (not MNIST)"
     assert "cannot be compared with the post's" in capsys.readouterr().err
 
 
@@ -71,8 +72,10 @@ def test_mnist_is_four_files_and_not_two(small_data, monkeypatch, other):
 
 def test_real_mnist_is_known(mnist_dir, capsys):
     mnist = read_data_sets(mnist_dir)
-    assert mnist.name == "MNIST" and mnist.remark == ""
-    assert mnist.train.images.shape == (55000, 784) and mnist.test.images.shape == (10000, 784)
+    assert mnist.name == "MNIST"
+    assert mnist.remark == ""
+    assert mnist.train.images.shape == (55000, 784)
+    assert mnist.test.images.shape == (10000, 784)
     assert capsys.readouterr().err == ""
 
 
@@ -173,7 +176,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("dataset", ["auto", "mnist"])
-@pytest.mark.parametrize("name, damage, words", BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("name", "damage", "words"), BAD.values(), ids=BAD)
 def test_damaged_file_is_named(small_data, tmp_path, dataset, name, damage, words):
     for path in small_data.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -183,7 +186,9 @@ def test_damaged_file_is_named(small_data, tmp_path, dataset, name, damage, word
     with pytest.raises(Failure) as failure:
         read_data_sets(tmp_path, dataset)
     message = str(failure.value)
-    assert message.startswith(str(path)) and words in message and "\n" not in message
+    assert message.startswith(str(path))
+    assert words in message
+    assert "\n" not in message
     assert path.read_bytes() == damaged
 
 
@@ -210,7 +215,7 @@ def test_pipe_instead_of_a_file(tmp_path):
         read_data_sets(tmp_path)
 
 
-@pytest.mark.parametrize("train, test, name", [(5099, 200, NAMES[1]), (5100, 99, NAMES[3])])
+@pytest.mark.parametrize(("train", "test", "name"), [(5099, 200, NAMES[1]), (5100, 99, NAMES[3])])
 def test_too_few_digits(tmp_path, train, test, name):
     write_digits(tmp_path, train, test)
     with pytest.raises(Failure, match=f"{name}.gz: {train if name == NAMES[1] else test} labels"):
@@ -309,7 +314,8 @@ def no_rendering(monkeypatch):
 def test_missing_files_are_downloaded(mirrors, small_data, tmp_path):
     mirrors("intact")
     mnist = read_data_sets(tmp_path / "new" / "folder", "mnist")
-    assert mnist.name == "MNIST" and len(mnist.test.labels) == 500
+    assert mnist.name == "MNIST"
+    assert len(mnist.test.labels) == 500
     for name in NAMES:
         downloaded = (tmp_path / "new" / "folder" / f"{name}.gz").read_bytes()
         assert downloaded == (small_data / f"{name}.gz").read_bytes()
@@ -373,13 +379,15 @@ def test_second_mirror_is_tried_if_the_first_hangs(mirrors, small_data, tmp_path
 
 
 @pytest.mark.parametrize(
-    "behaviour, reason", [("loops", "infinite loop. The last 30x error"), ("not HTTP", "?[31m?red")]
+    ("behaviour", "reason"),
+    [("loops", "infinite loop. The last 30x error"), ("not HTTP", "?[31m?red")],
 )
 def test_reason_of_a_failed_download_is_one_printable_line(mirrors, tmp_path, behaviour, reason):
     (server,) = mirrors(behaviour)
     with pytest.raises(ConnectionError) as error:
         read_data_sets(tmp_path, "mnist")
-    assert f"{server.url}: " in str(error.value) and reason in str(error.value)
+    assert f"{server.url}: " in str(error.value)
+    assert reason in str(error.value)
     assert str(error.value).isprintable()
 
 
@@ -397,7 +405,9 @@ def test_auto_falls_back_to_rendered_digits_with_a_note(no_rendering, mirrors, t
     assert mnist.name == "rendered digits, not MNIST"
     assert mnist.remark == " (rendered digits, not MNIST)"
     note = capsys.readouterr().err
-    assert "NOT MNIST" in note and "404" in note and "put the four MNIST files" in note
+    assert "NOT MNIST" in note
+    assert "404" in note
+    assert "put the four MNIST files" in note
 
 
 def test_corrupt_file_is_no_reason_to_fall_back(mirrors, tmp_path):
@@ -457,7 +467,8 @@ def test_download_has_a_bar_on_terminals_only(mirrors, capsys):
         process = subprocess.Popen(command, stderr=stderr)
         shown = read()
         assert process.wait() == 0
-    assert "B/s" in shown and "%|" in shown
+    assert "B/s" in shown
+    assert "%|" in shown
     server.behaviour = "intact"
     input_data.fetch(command[-1])
     assert capsys.readouterr().err == ""
@@ -488,7 +499,8 @@ def test_rendered_digits_are_as_many_as_mnists():
         assert images.shape == (len(labels), 784)
         assert images.dtype == labels.dtype == np.uint8
         assert np.all(np.bincount(labels, minlength=10) > len(labels) / 12)
-        assert images.max() == 255 and np.median(images) == 0
+        assert images.max() == 255
+        assert np.median(images) == 0
         assert np.all(images.max(axis=1) > 100)  # no digit has left its image
 
 
@@ -498,10 +510,12 @@ def test_rendered_digits_are_turned_sheared_scaled_and_moved():
     assert np.ptp(c / d) > 0.4  # with no turn, a vertical line stays vertical: c is 0
     assert np.ptp(b / a + c / d) > 0.4  # with no shear, right angles stay right
     areas = 1 / (a * d - b * c)
-    assert 0.5 < areas.min() < 0.7 and 1.15 < areas.max() < 1.4
+    assert 0.5 < areas.min() < 0.7
+    assert 1.15 < areas.max() < 1.4
     across = a * 13.5 + b * 13.5 + left - 13.5  # where the middle comes from
     down = c * 13.5 + d * 13.5 + top - 13.5
-    assert np.ptp(across) > 4 and np.ptp(down) > 4
+    assert np.ptp(across) > 4
+    assert np.ptp(down) > 4
     np.testing.assert_array_equal(perspective, 0)
 
 
@@ -559,7 +573,6 @@ def test_idx_writer_of_the_tests_writes_what_is_read(tmp_path):
     labels = np.arange(10)
     path = write_idx(tmp_path, NAMES[3], labels)
     found, array, sha256 = input_data.read_file(tmp_path, NAMES[3])
-    assert (
-        found == path and sha256 == hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
-    )
+    assert found == path
+    assert sha256 == hashlib.sha256(gzip.decompress(path.read_bytes())).hexdigest()
     np.testing.assert_array_equal(array, labels)

@@ -109,13 +109,14 @@ def assert_same_layers(layers, expected):
     assert layers._fields == tuple(expected)
     for name, layer in expected.items():
         found = getattr(layers, name).numpy()
-        assert found.shape == layer.shape and np.mean(layer != 0) > 0.1, name
+        assert found.shape == layer.shape, name
+        assert np.mean(layer != 0) > 0.1, name
         np.testing.assert_allclose(found, layer, rtol=1e-3, atol=1e-3, err_msg=name)
 
 
 # The second network's digits are faint, so that no probability is almost 1.
 both = pytest.mark.parametrize(
-    "make, forward, brightness",
+    ("make", "forward", "brightness"),
     [(SingleConv, single_forward, 1), (DoubleConv, double_forward, 0.1)],
 )
 
@@ -239,7 +240,8 @@ def test_graph_of_the_training_step_holds_the_network_itself(make):
     assert {"Conv2D", "Conv2DBackpropFilter"} <= operations
     assert not {"While", "StatelessWhile", "PartitionedCall"} & operations
     backward = [node.name for node in nodes if node.op == "Conv2DBackpropFilter"]
-    assert backward and all(name.startswith("optimizer/") for name in backward)
+    assert backward
+    assert all(name.startswith("optimizer/") for name in backward)
 
 
 def operations_of(network, *arguments):

@@ -50,7 +50,7 @@ def image():
 
 
 @pytest.mark.parametrize(
-    "network, draw, expected",
+    ("network", "draw", "expected"),
     [(SingleConv, networks.draw_single, SINGLE), (DoubleConv, networks.draw_double, DOUBLE)],
 )
 def test_figure_shows_shapes_counts_and_probabilities(image, network, draw, expected):
@@ -73,7 +73,8 @@ def test_figure_shows_shapes_counts_and_probabilities(image, network, draw, expe
 @pytest.mark.parametrize("name", ["network1.png", "network2.png"])
 def test_committed_figure_is_sharp_and_small(name):
     path = ROOT / "docs" / name
-    assert Image.open(path).width == 1800 and path.stat().st_size < 300_000
+    assert Image.open(path).width == 1800
+    assert path.stat().st_size < 300_000
 
 
 def test_sum_that_does_not_add_up_is_an_error(image, monkeypatch):

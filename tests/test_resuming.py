@@ -190,11 +190,12 @@ def test_resume_stops_where_every_checkpoint_is_corrupt(undisturbed, small_data,
 
 def test_nothing_to_resume(small_data, tmp_path):
     out, err = train(tmp_path, small_data, "--steps", 0, "--resume")
-    assert "no checkpoint to resume" in err and out.startswith("step 0")
+    assert "no checkpoint to resume" in err
+    assert out.startswith("step 0")
 
 
 @pytest.mark.parametrize(
-    "args, message",
+    ("args", "message"),
     [
         (["--seed", "2"], "trained with seed=1, not 2"),
         (["--bfloat16"], "trained with bfloat16=False, not True"),
@@ -205,7 +206,8 @@ def test_nothing_to_resume(small_data, tmp_path):
 def test_resume_refuses_other_settings(undisturbed, small_data, args, message):
     before = files_in(undisturbed[0])
     out, err = train(undisturbed[0], small_data, "--steps", 60, "--resume", *args, code=1)
-    assert out == "" and message in err.splitlines()[-1]
+    assert out == ""
+    assert message in err.splitlines()[-1]
     assert files_in(undisturbed[0]) == before
 
 

@@ -18,7 +18,10 @@ from tensorflow.python.ops import gen_io_ops
 def test_earlier_checkpoints_are_not_overwritten_by_accident(undisturbed, small_data):
     before = files_in(undisturbed[0])
     out, err = train(undisturbed[0], small_data, "--steps", 60, code=1)
-    assert out == "" and "--resume" in err and "--overwrite" in err and "train_data-60" in err
+    assert out == ""
+    assert "--resume" in err
+    assert "--overwrite" in err
+    assert "train_data-60" in err
     assert files_in(undisturbed[0]) == before
 
 
@@ -135,7 +138,8 @@ def pretend_full_disk():
 
 def test_full_log_disk_ends_the_run(undisturbed, small_data, copy):
     out, err = train(copy, small_data, "--steps", 70, "--resume", before=pretend_full_disk, code=1)
-    assert out == "" and ": No space left on device; free some" in err.splitlines()[-1]
+    assert out == ""
+    assert ": No space left on device; free some" in err.splitlines()[-1]
     assert saved_steps(copy)[0] == 60
 
 
@@ -158,7 +162,8 @@ def test_folder_that_is_a_file_is_named_with_its_option(small_data, tmp_path, op
 @pytest.mark.parametrize("name", ["run [1]", "back\\slash"])
 def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(small_data, tmp_path, name):
     out, err = train(tmp_path, small_data, "--checkpoint-dir", tmp_path / name, code=1)
-    assert out == "" and "takes this path for a pattern" in err.splitlines()[-1]
+    assert out == ""
+    assert "takes this path for a pattern" in err.splitlines()[-1]
 
 
 def test_folder_with_stars_blanks_and_umlauts(small_data, tmp_path):
@@ -178,7 +183,8 @@ def test_checkpoint_dir_that_cannot_be_written(small_data, tmp_path):
     (tmp_path / "file").write_text("mine")
     args = ["--steps", 0, "--checkpoint-dir", tmp_path / "file" / "checkpoints"]
     out, err = train(tmp_path, small_data, *args, code=1)
-    assert out == "" and "choose another --checkpoint-dir" in err.splitlines()[-1]
+    assert out == ""
+    assert "choose another --checkpoint-dir" in err.splitlines()[-1]
 
 
 def test_folder_called_train_data_is_no_obstacle(small_data, tmp_path):
@@ -204,4 +210,5 @@ def test_checkpoint_without_permission_is_not_called_corrupt(copy, monkeypatch, 
 def test_settings_in_a_checkpoint_are_plain_json(undisturbed):
     reader = tf.train.load_checkpoint(str(undisturbed[0] / "train_data-60"))
     settings = json.loads(reader.get_tensor(checkpoints.SETTINGS))
-    assert settings["seed"] == 1 and settings["data"] == "not MNIST"
+    assert settings["seed"] == 1
+    assert settings["data"] == "not MNIST"

@@ -81,7 +81,8 @@ def test_tensorboard_gets_every_report(short_run):
     for tag in ("cross entropy", "accuracy", "h_conv1"):
         assert [step for name, step, _ in values if name == tag] == [0, 10, 20, 30], tag
     (histogram,) = (value for tag, step, value in values if (tag, step) == ("h_conv1", 30))
-    assert histogram.shape == (30, 3) and histogram[:, 2].sum() == 100 * 28 * 28 * 16
+    assert histogram.shape == (30, 3)
+    assert histogram[:, 2].sum() == 100 * 28 * 28 * 16
     once = [tag for tag, _, _ in values if tag not in ("cross entropy", "accuracy", "h_conv1")]
     assert sorted(once) == ["filters", "graph", "settings", "test accuracy", "test digits"]
     (settings,) = (value for tag, _, value in values if tag == "settings")
@@ -107,7 +108,8 @@ def test_same_seed_gives_the_same_lines_in_a_separate_run(short_run, small_data)
     out, _, folder = short_run
     assert train(folder, small_data, "--figure", "again.png", steps=30)[0] == out
     runs = [path for path in (folder / "logs").iterdir()]
-    assert len(runs) == 2 and all(len(list(path.iterdir())) == 1 for path in runs)
+    assert len(runs) == 2
+    assert all(len(list(path.iterdir())) == 1 for path in runs)
 
 
 def test_progress_bar_is_for_terminals_and_leaves_stdout_alone(short_run, small_data, tmp_path):
@@ -116,8 +118,10 @@ def test_progress_bar_is_for_terminals_and_leaves_stdout_alone(short_run, small_
     with pseudo_terminal() as (stderr, read):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         shown = read()
-        assert process.communicate()[0] == short_run[0] and process.returncode == 0
-    assert re.search(r"\d+/31 \[", shown) and "steps/s" in shown
+        assert process.communicate()[0] == short_run[0]
+        assert process.returncode == 0
+    assert re.search(r"\d+/31 \[", shown)
+    assert "steps/s" in shown
     assert "/31 [" not in short_run[1]
 
 
@@ -146,7 +150,7 @@ def test_stopping_prints_one_line(small_data, tmp_path, number):
 
 
 @pytest.mark.parametrize(
-    "words, code, message",
+    ("words", "code", "message"),
     [
         (["--steps", "-1"], 2, "'-1' is not an integer from 0 to"),
         (["--steps", "x"], 2, "'x' is not an integer"),
@@ -191,6 +195,7 @@ def test_real_mnist_gives_the_posts_accuracy_and_curve(mnist_dir, tmp_path, post
     # The post's own run is beside ours.
     values = read_events(tmp_path / "the-post-single_conv-tensorflow-0.12.1")
     written = {step: v for tag, step, v in values if tag == "cross entropy"}
-    assert written.keys() == posts.keys() and len(values) == 2 * len(posts)
+    assert written.keys() == posts.keys()
+    assert len(values) == 2 * len(posts)
     np.testing.assert_allclose(list(written.values()), list(posts.values()), rtol=1e-6)
     assert os.listdir(tmp_path).count("the-post-single_conv-tensorflow-0.12.1") == 1

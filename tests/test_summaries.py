@@ -22,7 +22,8 @@ def test_histogram_is_numpys():
     buckets = summaries.buckets(values).numpy()
     np.testing.assert_allclose(buckets[:, 0], edges[:-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(buckets[:, 1], edges[1:], rtol=1e-4, atol=1e-5)
-    assert buckets[:, 2].sum() == 5000 and np.abs(buckets[:, 2] - counts).max() <= 2
+    assert buckets[:, 2].sum() == 5000
+    assert np.abs(buckets[:, 2] - counts).max() <= 2
 
 
 def test_histogram_of_equal_values():
@@ -57,7 +58,7 @@ def test_filters_are_eight_in_a_row_each_with_its_own_scale(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes, rest",
+    ("changes", "rest"),
     [
         ({}, ""),
         ({"seed": 2}, "-seed2"),
@@ -66,9 +67,9 @@ def test_filters_are_eight_in_a_row_each_with_its_own_scale(tmp_path):
 )
 def test_folder_is_named_for_what_is_not_the_default(tmp_path, changes, rest):
     name = summaries.new_folder(tmp_path, SETTINGS | changes, "-not-MNIST").name
-    assert (
-        name[8] == "-" and (name[:8] + name[9:15]).isdecimal() and name[15:] == f"{rest}-not-MNIST"
-    )
+    assert name[8] == "-"
+    assert (name[:8] + name[9:15]).isdecimal()
+    assert name[15:] == f"{rest}-not-MNIST"
 
 
 def test_two_runs_of_a_second_have_their_own_folders(tmp_path):

@@ -22,7 +22,9 @@ SCRIPTS = ["single_conv.py", "double_conv.py", "visualize_filters.py"]
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_fits_80_columns_and_names_every_default(script):
     out, err = run(script, "--help")
-    assert err == "" and "Example:" in out and "(default: /tmp/data)" in out
+    assert err == ""
+    assert "Example:" in out
+    assert "(default: /tmp/data)" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -60,13 +62,14 @@ PATHS += [("single_conv.py", "--figure"), ("double_conv.py", "--checkpoint-dir")
 PATHS += [("visualize_filters.py", "--figure-dir"), ("visualize_filters.py", "--")]
 
 
-@pytest.mark.parametrize("script, option", PATHS)
+@pytest.mark.parametrize(("script", "option"), PATHS)
 def test_path_that_is_not_utf8_is_refused(script, option, capsys):
     path = os.fsdecode(b"caf\xe9.png") if os.name == "posix" else "caf\udce9.png"
     with pytest.raises(SystemExit) as end:
         parse(script, option, path)
     err = capsys.readouterr().err
-    assert end.value.code == 2 and "'caf\\udce9.png' is not UTF-8, or not in this locale" in err
+    assert end.value.code == 2
+    assert "'caf\\udce9.png' is not UTF-8, or not in this locale" in err
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -75,7 +78,8 @@ def test_missing_packages_are_one_line_in_isolated_mode_too(script):
     command = [sys.executable, "-I", "-S", ROOT / script]
     result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
     names = "tensorflow, tensorboard, numpy, matplotlib, tqdm, filelock, PIL"
-    assert result.returncode == 1 and result.stdout == ""
+    assert result.returncode == 1
+    assert result.stdout == ""
     advice = "install them: pip install -r requirements.txt"
     assert result.stderr == f"not installed: {names}; {advice}\n"
 
@@ -119,7 +123,9 @@ def test_reader_that_goes_away(small_data, tmp_path):
     with open(tmp_path / "pipe") as reader:
         assert reader.readline().startswith("step 0")
     code, _, err = running.wait()
-    assert code == 141 and "Error" not in err and "Exception" not in err
+    assert code == 141
+    assert "Error" not in err
+    assert "Exception" not in err
 
 
 def test_help_into_a_closed_pipe_is_quiet(shells):
@@ -129,13 +135,15 @@ def test_help_into_a_closed_pipe_is_quiet(shells):
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="needs /dev/full")
 def test_full_stdout_is_one_line(small_data, tmp_path):
     code, _, err = start_training(tmp_path, small_data, stdout="/dev/full").wait()
-    assert code == 1 and "Exception" not in err
+    assert code == 1
+    assert "Exception" not in err
     assert err.splitlines()[-1] == "single_conv.py: cannot write to stdout: No space left on device"
 
 
 def test_closed_streams_do_not_stop_a_run(shells):
     code, _, folder = shells[CLOSED_STREAMS]
-    assert code == 0 and (folder / "f.png").stat().st_size > 10000
+    assert code == 0
+    assert (folder / "f.png").stat().st_size > 10000
 
 
 def hang_up(handler):
@@ -224,7 +232,8 @@ def test_ctrl_c_during_the_import_ends_it_quietly_unless_ignored(tmp_path, handl
     if handler == signal.SIG_DFL:
         assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
     else:  # a background job, which the shell protects from Ctrl-C
-        assert result.returncode == 1 and result.stderr.startswith("not interrupted")
+        assert result.returncode == 1
+        assert result.stderr.startswith("not interrupted")
 
 
 def test_speed_leaves_the_first_step_out(monkeypatch, capsys):
@@ -236,7 +245,8 @@ def test_speed_leaves_the_first_step_out(monkeypatch, capsys):
 
 
 def test_one_step_has_no_speed(capsys):
-    assert list(terminal.progress(range(5, 6))) == [5] and capsys.readouterr().err == ""
+    assert list(terminal.progress(range(5, 6))) == [5]
+    assert capsys.readouterr().err == ""
 
 
 class Screen(io.StringIO):
@@ -250,7 +260,8 @@ def test_bar_of_a_resumed_run_begins_where_it_was_left(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Screen())
     assert list(terminal.progress(range(60, 101))) == list(range(60, 101))
     first = sys.stderr.getvalue().split("\r")[1]
-    assert " 60/101 " in first and first.startswith(" 59%|")
+    assert " 60/101 " in first
+    assert first.startswith(" 59%|")
 
 
 def test_figure_paths_are_checked_before_anything_else(tmp_path):
@@ -269,13 +280,14 @@ def test_figure_paths_are_checked_before_anything_else(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "script, option, name",
+    ("script", "option", "name"),
     [("single_conv.py", "--figure", "layer1.png"), ("visualize_filters.py", "--figure-dir", "")],
 )
 def test_figure_that_cannot_be_written_stops_the_script_at_once(tmp_path, script, option, name):
     (tmp_path / "layer1.png").symlink_to("layer1.png")
     out, err = run(script, option, tmp_path / name, code=1)
-    assert out == "" and err.count("\n") == 1
+    assert out == ""
+    assert err.count("\n") == 1
     assert "layer1.png: Too many levels of symbolic links; choose another" in err
 
 
@@ -298,12 +310,13 @@ def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
         patch.setattr(pathlib.Path, "write_bytes", fill_the_disk)
         with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
             files.write_whole(path, b"new")
-    assert [file.name for file in tmp_path.iterdir()] == ["file"] and path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    assert path.read_text() == "old"
     files.write_whole(path, b"new")
     assert path.read_text() == "new"
 
 
-@pytest.mark.parametrize("text, number", [("0", 0), ("31", 31), ("-1", None), ("32", None)])
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("31", 31), ("-1", None), ("32", None)])
 def test_integer_has_bounds(text, number):
     parse = terminal.integer(0, 31)
     if number is None:
@@ -314,7 +327,7 @@ def test_integer_has_bounds(text, number):
 
 
 @pytest.mark.parametrize(
-    "flags, warns", [("sse2 avx2", True), ("avx2 avx512_bf16", False), ("amx_bf16", False)]
+    ("flags", "warns"), [("sse2 avx2", True), ("avx2 avx512_bf16", False), ("amx_bf16", False)]
 )
 def test_bfloat16_warns_on_cpus_without_it(monkeypatch, capsys, flags, warns):
     monkeypatch.setattr(pathlib.Path, "exists", lambda path: True)
@@ -331,10 +344,8 @@ def test_wrong_python_version_is_one_line(version):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert result.returncode == 1
-    assert (
-        "TensorFlow 2.21 needs Python 3.10 to 3.13" in result.stderr
-        and result.stderr.count("\n") == 1
-    )
+    assert "TensorFlow 2.21 needs Python 3.10 to 3.13" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def requirements():
@@ -344,4 +355,5 @@ def requirements():
 
 @pytest.mark.parametrize("line", requirements())
 def test_every_requirement_is_bounded(line):
-    assert ">=" in line and ",<" in line
+    assert ">=" in line
+    assert ",<" in line

@@ -96,7 +96,7 @@ def test_test_accuracy_counts_all_10000_digits_in_batches_of_500():
 
 
 @pytest.mark.parametrize(
-    "data, digits",
+    ("data", "digits"),
     [("small_data", "8 5 8 8 7 2 4 1 1 1 7 3"), ("mnist_dir", "7 2 1 0 4 1 4 9 5 9 0 6")],
 )
 def test_the_first_test_digits_are_shown_in_file_order(request, data, digits):

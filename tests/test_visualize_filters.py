@@ -78,7 +78,7 @@ def expected_sheets(small_data, chosen, sub_filter):
 
 
 @pytest.mark.parametrize(
-    "words, chosen, sub_filter",
+    ("words", "chosen", "sub_filter"),
     [
         ([], range(10), 0),
         (["--first", 3, "--sub-filter", 31], range(3), 31),
@@ -118,7 +118,8 @@ def test_checkpoint_of_2016_gives_the_same_network(checkpoints, name):
 
 def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_dir, tmp_path):
     result = draw(reference_dir / "train_data-20000", mnist_dir, tmp_path)
-    assert result.out == "test accuracy 0.9925\n" and "warning" not in result.err
+    assert result.out == "test accuracy 0.9925\n"
+    assert "warning" not in result.err
 
 
 @pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00001"])
@@ -186,7 +187,7 @@ def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, sma
 
 
 @pytest.mark.parametrize(
-    "words, code, message",
+    ("words", "code", "message"),
     [
         (["--sub-filter", "32"], 2, "from 0 to 31"),
         (["--first", "0"], 2, "from 1 to 100"),
@@ -199,7 +200,8 @@ def test_bad_command_line_is_refused(checkpoints, small_data, tmp_path, words, c
     (tmp_path / "file").write_text("mine")
     base = [checkpoints / "train_data-7", "--data-dir", small_data]
     out, err = run("visualize_filters.py", *base, *words, code=code, folder=tmp_path)
-    assert out == "" and message in err.splitlines()[-1]
+    assert out == ""
+    assert message in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("path", ["", ".", "/", "train_data-9"])
@@ -222,7 +224,7 @@ def test_missing_checkpoint_lists_those_that_exist(checkpoints):
 
 
 @pytest.mark.parametrize(
-    "damage, reason",
+    ("damage", "reason"),
     [
         ("index", "not an sstable"),
         ("data", "Checksum does not match"),
@@ -240,7 +242,8 @@ def test_corrupt_checkpoint(checkpoints, tmp_path, damage, reason):
             data[len(data) // 2] ^= 1
         (tmp_path / path.name).write_bytes(data)
     message = failure_of(tmp_path / "train_data-7")
-    assert "corrupt, or from a different network: " in message and reason in message
+    assert "corrupt, or from a different network: " in message
+    assert reason in message
 
 
 def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(checkpoints, tmp_path):
