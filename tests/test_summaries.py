@@ -43,7 +43,8 @@ def test_histogram_is_one_to_tensorboard(tmp_path):
 
 def test_filters_are_eight_in_a_row_each_with_its_own_scale(tmp_path):
     W = np.zeros([5, 5, 1, 10], np.float32)
-    W[0, 0, 0, 1], W[0, 0, 0, 9] = 3, 0.1  # one large weight each; the other filters are constant
+    W[0, 0, 0, 1] = 3  # one large weight
+    W[..., 9], W[0, 0, 0, 9] = 5, 5.1  # and one that is large only among its filter's
     writer = summaries.RunWriter(tmp_path, SingleConv(), SETTINGS)
     with writer.logging(step=0):
         summaries.filters("filters", tf.constant(W))
