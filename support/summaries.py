@@ -49,8 +49,7 @@ class RunWriter:
         if usage.total and usage.free < 2**20:  # ramfs has no limit, and reports a total of 0
             raise OSError(f"{self.folder}: No space left on device; free some, or use --log-dir")
         with self.writer.as_default(step):
-            yield
-        self.writer.flush()
+            yield  # as_default flushes when it ends
 
     def finish(self, step, test_accuracy, png=None):
         """Logs the final results, with a figure's PNG bytes; prints where the curves are."""
@@ -119,7 +118,7 @@ def filters(tag, W):
     images = tf.transpose(W, [3, 0, 1, 2])  # [n, h, w, 1]
     low = tf.reduce_min(images, [1, 2, 3], keepdims=True)
     high = tf.reduce_max(images, [1, 2, 3], keepdims=True)
-    images = tf.math.divide_no_nan(high - images, high - low)
+    images = 1 - tf.math.divide_no_nan(images - low, high - low)
     height, width = 8 * images.shape[1], 8 * images.shape[2]
     images = tf.image.resize(images, [height, width], method="nearest")
     images = tf.pad(images, [[0, -len(images) % 8], [1, 1], [1, 1], [0, 0]], constant_values=0.5)

@@ -102,7 +102,7 @@ def test_no_window_is_opened_unless_asked_for(monkeypatch):
 
 def test_windows_stay_until_they_are_closed_and_nothing_is_saved(tmp_path, monkeypatch):
     shown = []
-    monkeypatch.setattr(plt, "show", lambda block: shown.append(block))
+    monkeypatch.setattr(figures, "show_until_closed", lambda: shown.append(True))
     figures.select_backend(window=False)
     figure = figures.draw_features(*features())
     monkeypatch.setattr(type(figure.canvas), "required_interactive_framework", "tk")
