@@ -1,7 +1,7 @@
 """The figures of both networks: true shapes and counts, no text cut off, sums that add up."""
 
-import importlib.util
 import itertools
+import sys
 
 from support import figures
 
@@ -14,9 +14,8 @@ from processes import ROOT
 from double_conv import DoubleConv
 from single_conv import SingleConv
 
-SPEC = importlib.util.spec_from_file_location("networks", ROOT / "docs" / "networks.py")
-networks = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(networks)
+sys.path.insert(0, str(ROOT / "docs"))
+import networks
 
 SINGLE = {
     "single_conv.py: one layer of 16 edge filters",
