@@ -1,0 +1,284 @@
+"""Handwriting: whatever the pen, the paper and the file, the network gets what MNIST looks like."""
+
+import io
+import os
+import struct
+import zlib
+
+from support import input_data
+from support.checkpoints import restore
+from support.handwriting import like_mnist, read_image
+from support.terminal import Failure
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from double_conv import DoubleConv
+
+TWO = [(0, 40), (20, 5), (70, 5), (85, 35), (70, 75), (0, 150), (95, 145)]
+RING = [(50 + 50 * np.cos(t), 75 + 75 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 60)]
+
+
+def draw(points, pen=14, size=(300, 300), at=(90, 70)):
+    """Draws a line with round ends and corners: ink, float32 [h, w]."""
+    image = Image.new("L", (4 * size[0], 4 * size[1]))
+    points = [(4 * (x + at[0]), 4 * (y + at[1])) for x, y in points]
+    canvas = ImageDraw.Draw(image)
+    canvas.line(points, fill=255, width=round(4 * pen), joint="curve")
+    for x, y in points:
+        canvas.ellipse([x - 2 * pen, y - 2 * pen, x + 2 * pen, y + 2 * pen], fill=255)
+    return np.asarray(image.reduce(4), np.float32) / 255
+
+
+def colours(ink, paper, pen):
+    """Returns an image, uint8 [h, w, channels], of ink in the pen's colour on the paper's."""
+    return np.uint8(np.array(paper) + ink[:, :, None] * (np.array(pen, float) - paper))
+
+
+def grey(ink):
+    """Returns an image of black ink on white paper."""
+    return Image.fromarray(np.uint8(255 - 255 * ink))
+
+
+def saved(image, path, **options):
+    image.save(path, **options)
+    return path
+
+
+def assert_alike(image, expected, tolerance=0.02):
+    """Asserts that images [784] differ by at most `tolerance` of full ink, on average."""
+    assert image.shape == (784,)
+    assert image.dtype == np.float32
+    assert image.min() >= 0
+    assert image.max() <= 1
+    assert abs(image - expected).mean() <= tolerance
+
+
+def extent(image):
+    """Returns the height and the width of an image's ink."""
+    ink = image.reshape(28, 28) > 0
+    return [int(np.ptp(np.flatnonzero(ink.any(axis)))) + 1 for axis in (1, 0)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_longer_side_is_20_pixels_and_the_aspect_kept(turned):
+    ink = draw(TWO)  # 164 pixels high and 109 wide, the pen included
+    height, width = extent(like_mnist(ink.T if turned else ink))[:: -1 if turned else 1]
+    assert height == 20
+    assert abs(width - 20 * 109 / 164) <= 1
+
+
+@pytest.mark.parametrize("points", [TWO, RING, [(0, 0), (0, 150), (100, 150)]])
+def test_the_centre_of_mass_is_within_half_a_pixel_of_14(points):
+    image = like_mnist(draw(points)).reshape(28, 28)
+    for axis in (0, 1):
+        assert abs(np.average(np.arange(28), weights=image.sum(axis)) - 14) <= 0.5
+
+
+def test_the_box_stays_inside_if_the_ink_is_all_on_one_side():
+    ink = np.zeros([300, 300])
+    ink[10:290, 10:30] = ink[240:290, 10:290] = 1
+    assert extent(like_mnist(ink)) == [20, 20]
+
+
+def test_edges_are_antialiased():
+    image = like_mnist(draw(TWO))
+    assert np.count_nonzero((image > 0.1) & (image < 0.9)) > 20
+
+
+def test_size_and_place_do_not_matter():
+    small, large = (draw(np.array(TWO) * k, 14 * k, (900, 900), (k * 9, k * 50)) for k in (1, 4))
+    assert_alike(like_mnist(small), like_mnist(large))
+
+
+def test_a_fine_pen_is_as_thick_as_mnists():
+    for pen in (1.5, 3, 14):
+        image = like_mnist(draw([(0, 0), (0, 150)], pen)).reshape(28, 28)
+        assert 1.5 <= image[14].sum() <= 2.6
+
+
+def test_a_thick_pen_leaves_a_ring_open():
+    image = like_mnist(draw(RING, pen=65)).reshape(28, 28)  # 30 % of its height
+    assert image[14, 14] < 0.1
+    assert image[14].max() > 0.9
+
+
+def test_without_ink_all_is_zero():
+    assert not like_mnist(np.zeros([280, 280])).any()
+
+
+def shaded_and_noisy(ink):
+    light = np.linspace(1, 150 / 255, ink.shape[1])
+    noise = np.random.default_rng(0).normal(0, 8, ink.shape)
+    return Image.fromarray(np.uint8(np.clip(255 * light * (1 - 0.85 * ink) + noise, 0, 255)))
+
+
+def with_dust(ink):
+    image = grey(ink)
+    for x, y in ((5, 7), (280, 20), (30, 270)):
+        ImageDraw.Draw(image).ellipse([x, y, x + 3, y + 3], fill=0)
+    return image
+
+
+def with_a_shadow(ink):
+    light = np.where(np.add.outer(np.arange(300), np.arange(300)) < 110, 0.35, 1)
+    return Image.fromarray(np.uint8(255 * (1 - ink) * light))
+
+
+IMAGES = {
+    "light.png": lambda ink: Image.fromarray(np.uint8(255 * ink)),
+    "red.png": lambda ink: Image.fromarray(colours(ink, (255, 255, 255), (255, 0, 0))),
+    "yellow.png": lambda ink: Image.fromarray(colours(ink, (255, 255, 255), (255, 255, 0))),
+    "blue_on_black.png": lambda ink: Image.fromarray(colours(ink, (0, 0, 0), (0, 0, 255))),
+    "equally_bright.png": lambda ink: Image.fromarray(colours(ink, (226, 0, 0), (0, 115, 0))),
+    "black.webp": lambda ink: Image.fromarray(colours(ink, (0, 0, 0, 0), (0, 0, 0, 255))),
+    "white.png": lambda ink: Image.fromarray(colours(ink, (255,) * 3 + (0,), (255,) * 4)),
+    "16_bit.png": lambda ink: Image.fromarray(np.uint16(60000 - 50000 * ink)),
+    "32_bit.tif": lambda ink: Image.fromarray(np.int32(60000 - 50000 * ink)),
+    "1_bit.png": lambda ink: Image.fromarray(ink < 0.5),
+    "palette.gif": lambda ink: grey(ink).convert("P"),
+    "cmyk.jpg": lambda ink: grey(ink).convert("RGB").convert("CMYK"),
+    "shaded_and_noisy.png": shaded_and_noisy,
+    "dust.png": with_dust,
+    "shadow.png": with_a_shadow,
+}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_the_kind_of_file_ink_and_paper_does_not_matter(tmp_path, name):
+    ink = draw(TWO)
+    path = saved(IMAGES[name](ink), tmp_path / name)
+    assert_alike(read_image(path), like_mnist(ink), 0.03)
+
+
+def test_jpeg_of_quality_50_is_read(tmp_path):
+    path = saved(grey(draw(TWO)), tmp_path / "two.jpg", quality=50)
+    assert_alike(read_image(path), like_mnist(draw(TWO)))
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 1), (8, 3)])
+def test_a_photo_turned_by_exif_is_upright(tmp_path, orientation, turns):
+    exif = Image.Exif()
+    exif[274] = orientation  # which way the camera was held
+    path = saved(grey(np.rot90(draw(TWO), turns)), tmp_path / "two.jpg", exif=exif)
+    assert_alike(read_image(path), like_mnist(draw(TWO)))
+
+
+def test_a_photo_of_12_megapixels_is_read(tmp_path):
+    photo = shaded_and_noisy(draw(TWO)).resize((4000, 3000))
+    path = saved(photo, tmp_path / "two.jpg")
+    ink = Image.fromarray(draw(TWO)).resize((400, 300))
+    assert_alike(read_image(path), like_mnist(np.asarray(ink)))
+
+
+@pytest.mark.parametrize("bits", [8, 1])
+def test_a_fine_pen_is_read_from_a_large_image(tmp_path, bits):
+    points = np.array(TWO) * 5
+    image = grey(draw(points, pen=6, size=(2400, 2000), at=(900, 600)))
+    path = saved(image.convert("1") if bits == 1 else image, tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(draw(TWO, pen=14)), 0.05)
+
+
+def test_paper_is_paper_even_if_a_thick_pen_covers_most_of_it(tmp_path):
+    ink = draw(TWO, pen=45, size=(156, 206), at=(30, 27))
+    assert ink.mean() > 0.5
+    assert_alike(read_image(saved(grey(ink), tmp_path / "two.png")), like_mnist(ink))
+
+
+def test_a_digit_that_reaches_the_edge_is_kept(tmp_path):
+    ink = draw(TWO)[72:]
+    assert ink[0].any()
+    assert_alike(read_image(saved(grey(ink), tmp_path / "two.png")), like_mnist(ink))
+
+
+def test_of_several_images_the_first_is_read(tmp_path):
+    path = tmp_path / "two.gif"
+    grey(draw(TWO)).save(path, save_all=True, append_images=[grey(draw(RING))])
+    assert_alike(read_image(path), like_mnist(draw(TWO)))
+
+
+def test_pillows_warnings_are_not_shown(tmp_path, recwarn):
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01"  # five entries announced, none complete
+    path = saved(grey(draw(TWO)), tmp_path / "two.jpg", exif=exif)
+    read_image(path)
+    assert not recwarn.list
+
+
+def png_header(width, height):
+    """Returns a PNG file that announces so many pixels, and holds none."""
+    header = b"IHDR" + struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
+    chunks = [header, b"IDAT", b"IEND"]
+    crc = [struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
+    lengths = [struct.pack(">I", len(chunk) - 4) for chunk in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(map(b"".join, zip(lengths, chunks, crc)))
+
+
+def encoded(image, format):
+    buffer = io.BytesIO()
+    image.save(buffer, format)
+    return buffer.getvalue()
+
+
+FILES = {
+    "no image": (b"hello\n", "not an image that Pillow can read"),
+    "empty": (b"", "not an image that Pillow can read"),
+    "truncated PNG": (encoded(grey(draw(TWO)), "PNG")[:1000], "truncated or corrupt"),
+    "truncated JPEG": (encoded(grey(draw(TWO)), "JPEG")[:2000], "truncated or corrupt"),
+    "no decoder": (b"\x89HDF\r\n\x1a\n" + bytes(100), "cannot find loader"),
+    "bomb": (png_header(50000, 50000), "more than 89,478,485 pixels"),
+    "bomb that Pillow only warns of": (png_header(10000, 10000), "more than 89,478,485 pixels"),
+    "blank": (encoded(Image.new("L", (300, 200), 255), "PNG"), "no ink found"),
+    "blank, uneven": (encoded(shaded_and_noisy(np.zeros([200, 300])), "PNG"), "no ink found"),
+    "one pixel": (encoded(Image.new("L", (1, 1)), "PNG"), "no ink found"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_without_a_digit_is_one_line_with_its_name(tmp_path, name):
+    data, reason = FILES[name]
+    path = tmp_path / "file.png"
+    path.write_bytes(data)
+    with pytest.raises(Failure) as failure:
+        read_image(path)
+    assert str(failure.value).startswith(f"{path}: ")
+    assert reason in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_missing_file_is_one_line_with_its_name(tmp_path):
+    with pytest.raises(Failure, match="^/.*/two.png: No such file or directory$"):
+        read_image(tmp_path / "two.png")
+
+
+def test_a_folder_is_one_line_with_its_name(tmp_path):
+    with pytest.raises(Failure, match=f"^{tmp_path}: Is a directory$"):
+        read_image(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_is_one_line_with_its_name(tmp_path):
+    path = saved(grey(draw(TWO)), tmp_path / "two.png")
+    path.chmod(0)
+    with pytest.raises(Failure, match="^/.*/two.png: Permission denied$"):
+        read_image(path)
+
+
+def test_mnists_own_digits_are_recognized_as_before(mnist_dir, reference_dir, tmp_path):
+    random = np.random.default_rng(0)
+    digits = input_data.read_data_sets(mnist_dir).test.images[:200]
+    images = []
+    for i, digit in enumerate(digits):
+        side = round(28 * random.uniform(4, 12))
+        ink = Image.fromarray(digit.reshape(28, 28)).resize((side, side), i % 2 * 3)
+        canvas = np.zeros([random.integers(side, 501)] * 2)
+        top, left = random.integers(len(canvas) - side + 1, size=2)
+        canvas[top : top + side, left : left + side] = np.clip(ink, 0, 1)
+        path = tmp_path / "digit.jpg"
+        name = ["red.png", "light.png", "shaded_and_noisy.png", "16_bit.png", None][i % 5]
+        image = IMAGES[name](canvas) if name else grey(canvas)
+        images.append(read_image(saved(image, path.with_suffix(".png") if name else path)))
+    network = DoubleConv()
+    restore(network, reference_dir / "train_data-20000")
+    expected, predicted = (network(np.array(x)).y_conv.numpy().argmax(1) for x in (digits, images))
+    assert np.count_nonzero(predicted != expected) <= 2
