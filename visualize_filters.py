@@ -158,7 +158,7 @@ def options():
     what.add_argument(
         "--digits",
         type=digit_list,
-        metavar="D,D,...",
+        metavar="D,...",
         help="show the first test example of each listed digit (repeat one for its next example)",
     )
     what.add_argument(
