@@ -156,6 +156,13 @@ def options():
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
+        "--image",
+        type=terminal.path,
+        nargs="+",
+        metavar="FILE",
+        help="show handwriting from image files, one digit each, up to 100",
+    )
+    what.add_argument(
         "--digits",
         type=digit_list,
         metavar="D,...",
@@ -165,13 +172,6 @@ def options():
         "--mistakes",
         action="store_true",
         help="show the first N test digits that the network misclassifies",
-    )
-    what.add_argument(
-        "--image",
-        type=terminal.path,
-        nargs="+",
-        metavar="FILE",
-        help="show handwriting from image files, one digit each, up to 100",
     )
     what.add_argument(
         "--draw", action="store_true", help="open a window to draw digits in with the mouse"

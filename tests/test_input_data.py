@@ -328,12 +328,6 @@ def test_download_says_what_it_loads_and_where(mirrors, tmp_path, capsys):
     assert capsys.readouterr().err.splitlines() == lines
 
 
-def test_mirror_that_does_not_answer_is_given_up_at_the_time_limit(mirrors, tmp_path):
-    mirrors("hangs")  # for 20 seconds, and then answers
-    with pytest.raises(ConnectionError, match="timed out"):
-        read_data_sets(tmp_path, "mnist")
-
-
 def test_unreachable_mirror_is_named_with_the_reason(monkeypatch, tmp_path):
     monkeypatch.setattr(input_data, "MIRRORS", ["http://127.0.0.1:1/mnist/"])
     with pytest.raises(ConnectionError) as error:
