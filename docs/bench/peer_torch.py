@@ -23,7 +23,7 @@ class SingleConv(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 16, 5, padding="same", bias=False)
+        self.conv1 = nn.Conv2d(1, 16, 5, padding=2, bias=False)
         self.fc1 = nn.Linear(14 * 14 * 16, 16)
         self.fc2 = nn.Linear(16, 10)
 
@@ -44,8 +44,8 @@ class DoubleConv(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, 5, padding="same")
-        self.conv2 = nn.Conv2d(32, 64, 5, padding="same")
+        self.conv1 = nn.Conv2d(1, 32, 5, padding=2)
+        self.conv2 = nn.Conv2d(32, 64, 5, padding=2)
         self.fc1 = nn.Linear(7 * 7 * 64, 1024)
         self.dropout = nn.Dropout(0.5)
         self.fc2 = nn.Linear(1024, 10)
@@ -130,7 +130,7 @@ def train(args, folder):
     torch.manual_seed(1)
     if args.network == "single":
         network, report_every = SingleConv(), 10
-        optimizer = torch.optim.SGD(network.parameters(), lr=0.001, fused=True)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.001)
     else:
         network, report_every = DoubleConv(), 100
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
@@ -143,15 +143,18 @@ def train(args, folder):
     if args.reports:
         reporter = Reporter(network, optimizer, folder, checkpoints=args.network == "double")
 
-    # The last step before the clock starts is number 0, so that it makes the first report.
-    for i in range(1 - peers.WARM_UP, args.steps + 1):
-        begin = i * batch_size % len(images)
-        x, y = images[begin : begin + batch_size], labels[begin : begin + batch_size]
+    def step(x, y):
         optimizer.zero_grad()
         with autocast:
             cross_entropy = F.cross_entropy(forward(x), y, reduction="sum")
         cross_entropy.backward()
         optimizer.step()
+
+    # The last step before the clock starts is number 0, so that it makes the first report.
+    for i in range(1 - peers.WARM_UP, args.steps + 1):
+        begin = i * batch_size % len(images)
+        x, y = images[begin : begin + batch_size], labels[begin : begin + batch_size]
+        step(x, y)
         if args.reports and i % report_every == 0:
             with autocast:
                 reporter.report(i, x, y)
