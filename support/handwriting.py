@@ -98,7 +98,7 @@ def read_pixels(path):
         except UnidentifiedImageError:
             raise Failure(f"{path}: not an image that Pillow can read") from None
         except Exception as error:  # each of Pillow's decoders raises its own
-            reason = getattr(error, "strerror", None) or f"truncated or corrupt ({error})"
+            reason = getattr(error, "strerror", None) or f"cannot be decoded: {error}"
             raise Failure(f"{path}: {reason}") from None
 
 
@@ -157,7 +157,7 @@ def fit_paper(pixels):
     colours = pixels[::step, ::step].reshape(-1, 4)
     margin = np.maximum(abs(down[::step, None, 1]), abs(across[::step, 1])).ravel() > 0.9
     weights = margin[:, None].astype(float)
-    for _ in range(15):
+    for _ in range(10):
         weighted = (weights * terms).T
         fit = np.linalg.lstsq(weighted @ terms, weighted @ colours, rcond=None)[0]
         squares = np.sum((colours - terms @ fit) ** 2, axis=1, keepdims=True)
