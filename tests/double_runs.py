@@ -31,8 +31,9 @@ def saved_steps(folder):
 
 
 def files_in(folder):
-    """Returns what tells whether a file was touched: {path: modification time}."""
-    return {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()}
+    """Returns what tells whether a file was touched, the lock aside: {path: modification time}."""
+    files = [path for path in folder.iterdir() if path.is_file() and path.suffix != ".lock"]
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
 def variables_of(path):
