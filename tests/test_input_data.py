@@ -547,7 +547,8 @@ def test_rendered_digit_is_20_pixels_high_and_in_the_middle(font):
         rows, columns = np.nonzero(rendered_digits.draw_glyph(digit, font) > 127)
         assert 17 <= np.ptp(rows) + 1 <= 22
         assert abs((rows.min() + rows.max()) / 2 - 13.5) <= 2
-        assert abs((columns.min() + columns.max()) / 2 - 13.5) <= 2
+        # One version of matplotlib is half a pixel off another.
+        assert abs((columns.min() + columns.max()) / 2 - 13.5) <= 2.5
 
 
 def test_rendered_digits_are_shuffled_by_the_seed(no_rendering, mirrors, tmp_path):
