@@ -184,7 +184,9 @@ def options():
 
 def main():
     args = options()
-    names = ["layer1.png", "layer2.png", "predictions.png"]
+    names = ["layer1.png", "layer2.png"]
+    if args.mistakes or args.image:
+        names.append("predictions.png")
     paths = [(args.figure_dir or Path()) / name for name in names]
     if args.draw:
         drawing_window.check_display()

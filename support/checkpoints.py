@@ -50,20 +50,20 @@ def check_path(folder):
         raise Failure(f"{folder}: TensorFlow takes this path for a pattern; rename the folder")
 
 
-def check_readable(path):
-    """Raises PermissionError if a file of the checkpoint may not be read, as TensorFlow doesn't."""
+def open_checkpoint(path):
+    """Returns a reader of the checkpoint's variables.
+
+    Raises PermissionError if a file of it may not be read, where TensorFlow names another reason,
+    and one of CORRUPT if it is corrupt.
+    """
     for file in [path, *path.parent.glob(f"{glob.escape(path.name)}.*")]:
         if file.is_file():
             file.open("rb").close()
+    return tf.train.load_checkpoint(str(path))
 
 
-def read_settings(path):
-    """Returns the settings in a checkpoint of ours, None in another program's.
-
-    Raises one of CORRUPT if it can't be read.
-    """
-    check_readable(path)
-    reader = tf.train.load_checkpoint(str(path))
+def read_settings(reader):
+    """Returns the settings in a checkpoint of ours, None in another program's."""
     return json.loads(reader.get_tensor(SETTINGS)) if reader.has_tensor(SETTINGS) else None
 
 
@@ -83,16 +83,15 @@ def restore(network, path):
         found = f"found {', '.join(map(str, others))}; " if others else ""
         raise Failure(f"{path}: no such checkpoint; {found}double_conv.py trains one")
     check_path(path.parent)
-    check_readable(path)
     try:
-        reader = tf.train.load_checkpoint(str(path))
+        reader = open_checkpoint(path)
         for name, name_of_2016 in NAMES_OF_2016.items():
             key = f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"
             value = reader.get_tensor(key if reader.has_tensor(key) else name_of_2016)
             getattr(network, name).assign(value)
             if not np.isfinite(value).all():
                 raise Failure(f"{path}: {name} is not finite, so there is nothing to draw")
-        settings = read_settings(path)
+        settings = read_settings(reader)
     except CORRUPT as error:
         raise Failure(f"{path}: corrupt, or from a different network: {reason(error)}") from None
     return settings and settings.get("data")
@@ -124,6 +123,7 @@ class Saver:
         self.step, self.text = tf.Variable(-1, dtype=tf.int64), tf.Variable("")
         self.checkpoint = tf.train.Checkpoint(network=network, step=self.step, settings=self.text)
         self.lock = filelock.FileLock(folder / f".{NAME}.lock")  # the system's: dies with us
+        self.cpu = this_cpu()
         self.manager = None  # begins with the first save
         self.replaced = []  # an earlier run's checkpoints, to delete once this run has saved one
 
@@ -174,7 +174,7 @@ class Saver:
         others = {index.with_suffix("") for index in self.folder.glob("*.index")} - set(ours)
         for path in [*ours, *others]:
             try:
-                settings = read_settings(path)
+                settings = read_settings(open_checkpoint(path))
                 foreign = settings is None
             except CORRUPT:
                 settings = None
@@ -202,9 +202,9 @@ class Saver:
                 say(f"{path} is corrupt, truncated or from a different network; skipping it")
                 continue
             say(f"resuming from {path}")
-            cpu = settings.get("cpu", this_cpu())
-            if cpu != this_cpu():
-                say(f"it was trained on another CPU ({cpu}; this is {this_cpu()}), so results will")
+            cpu = settings.get("cpu", self.cpu)
+            if cpu != self.cpu:
+                say(f"it was trained on another CPU ({cpu}; this is {self.cpu}), so results will")
                 say("differ slightly from those of an uninterrupted run")
             return settings.get("run")
         if found:
@@ -218,7 +218,7 @@ class Saver:
         not be saved, and leaves nothing of it.
         """
         self.step.assign(step)
-        self.text.assign(json.dumps(self.settings | {"run": run, "cpu": this_cpu()}))
+        self.text.assign(json.dumps(self.settings | {"run": run, "cpu": self.cpu}))
         path = self.folder / f"{NAME}-{step}"
         try:
             if not self.manager:
@@ -235,7 +235,7 @@ class Saver:
         except (tf.errors.OpError, OSError) as error:
             self.delete_unfinished()
             try:
-                read_settings(path)
+                open_checkpoint(path)
             except CORRUPT:  # its index is missing or truncated
                 delete_checkpoint(path)
             cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file

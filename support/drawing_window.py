@@ -8,8 +8,8 @@ from support import MPLBACKEND, figures
 from support.handwriting import like_mnist
 from support.terminal import Failure
 
+import matplotlib
 import matplotlib.pyplot as plt
-import matplotlib.style
 import numpy as np
 from matplotlib.widgets import Button
 
@@ -146,10 +146,8 @@ class DrawingWindow:
 def check_display():
     """Raises a Failure that tells what is missing if matplotlib cannot open a window."""
     try:
-        if MPLBACKEND:
-            plt.switch_backend(MPLBACKEND)
-        if plt.figure().canvas.required_interactive_framework:
-            return plt.close("all")
+        if figures.try_window():
+            return
     except Exception:  # each GUI toolkit raises its own
         pass
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
@@ -162,9 +160,10 @@ def check_display():
     raise Failure(f"--draw needs a display; cannot open a window on {display}{backend}")
 
 
+@figures.in_default_style
 def open_window(look):
     """Opens the window and returns when it is closed; DrawingWindow describes look."""
-    with matplotlib.style.context("default"), matplotlib.rc_context({"toolbar": "None"}):
+    with matplotlib.rc_context({"toolbar": "None"}):
         size = WIDTH / 100, HEIGHT / 100
         figure = plt.figure("Draw a digit", figsize=size, dpi=100)
         # Else matplotlib's own keys would e.g. make the chart logarithmic.

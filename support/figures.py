@@ -134,17 +134,29 @@ def as_png(figure, dpi):
     return buffer.getvalue()
 
 
+def try_window():
+    """Selects matplotlib's usual backend, or MPLBACKEND; returns whether it opens windows.
+
+    Raises whatever the GUI toolkit raises if it can't.
+    """
+    if MPLBACKEND:
+        plt.switch_backend(MPLBACKEND)
+    canvas = plt.figure().canvas
+    opens_windows = canvas.required_interactive_framework is not None
+    plt.close(canvas.figure)
+    return opens_windows
+
+
 def select_backend(window):
     """Selects matplotlib's backend for the figures drawn from here on.
 
     That is one with windows if `window` and if there is a display, otherwise one without.
     """
     try:
-        if not window:
+        if window:
+            try_window()
+        else:
             plt.switch_backend("agg")
-        elif MPLBACKEND:
-            plt.switch_backend(MPLBACKEND)
-        plt.close(plt.figure())
     except Exception as error:  # each GUI toolkit raises its own
         say(f"cannot open a window ({error}); saving to a file instead")
         plt.switch_backend("agg")

@@ -48,8 +48,10 @@ def reason(error):
         text = re.sub(r"\{\{.*?\}\} *| *\[Op:\w*\]", "", first_line).replace("; ", ": ")
     elif getattr(error, "strerror", None):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, MemoryError):
+        text = str(error) or "out of memory"
     else:
-        text = str(error) or "out of memory" if isinstance(error, MemoryError) else str(error)
+        text = str(error)
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 

@@ -4,14 +4,19 @@ import functools
 import os
 import pathlib
 import shutil
+import subprocess
 
 import support  # noqa: F401  TensorFlow without its start-up messages
 
 import pytest
+import tensorflow as tf
 from digits import write_digits
 from double_runs import train
 from in_process import seeded_double, seeded_single
 from processes import ROOT, Running
+from programs import run_all
+
+from double_conv import DoubleConv
 
 for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
     os.environ.pop(name, None)
@@ -38,6 +43,16 @@ def undisturbed(small_data, tmp_path_factory):
     return folder, *train(folder, small_data, "--steps", 60)
 
 
+@pytest.fixture(scope="session")
+def programs(small_data, tmp_path_factory):
+    """Runs of the scripts as a user starts them: {name: Ended} (see programs.py)."""
+    if not shutil.which("bash"):
+        pytest.skip("needs bash")
+    checkpoint = tmp_path_factory.mktemp("checkpoint") / "train_data-7"
+    tf.train.Checkpoint(network=DoubleConv(seed=5)).write(str(checkpoint))
+    return run_all(small_data, checkpoint, tmp_path_factory.mktemp)
+
+
 @pytest.fixture
 def copy(undisturbed, tmp_path):
     """A copy of the uninterrupted run's folder."""
@@ -56,6 +71,19 @@ def seeded_run(small_data, tmp_path_factory):
         return train_seeded(folder, folder / "my data")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def display():
+    """A display of Xvfb's."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("needs Xvfb")
+    pytest.importorskip("tkinter")
+    words = ["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24"]
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    yield f":{server.stdout.readline().strip()}"  # it prints the number as soon as it is ready
+    server.kill()
+    server.wait()
 
 
 def folder_of(variable, what):

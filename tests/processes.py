@@ -1,8 +1,8 @@
 """Runs the scripts as a user would, each in a separate process.
 
-Importing TensorFlow takes seconds, so most processes are forked from a server that has imported it
-and run nothing. They still have their own signals, exit code, streams and current folder. A real
-`python SCRIPT` is started where the start itself is tested, and where there is no fork.
+Importing TensorFlow takes seconds, so these are forked from a server that has imported it and run
+nothing. They still have their own signals, exit code, streams and current folder. Those whose start
+itself is tested are in programs.py.
 """
 
 import ast
@@ -13,7 +13,6 @@ import os
 import pathlib
 import runpy
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -75,18 +74,18 @@ def nothing():
 class Running:
     """A script that was started; `wait` returns its (exit code, stdout, stderr).
 
-    Its stdout goes to a file, or to the device or named pipe `stdout`.
+    Its streams go to files, or to the devices or named pipes `stdout` and `stderr`.
     """
 
     started = []  # to kill those that a failed test has left (see conftest.py)
 
-    def __init__(self, args, folder=None, before=nothing, constants=None, stdout=None):
+    def __init__(self, args, folder=None, before=nothing, constants=None, **streams):
         if not forkserver:
             pytest.skip("needs a fork server")
         script, *args = map(str, args)
         self.folder = tempfile.TemporaryDirectory()
-        self.streams = [pathlib.Path(self.folder.name, name) for name in ("out", "err")]
-        self.streams[0] = pathlib.Path(stdout) if stdout else self.streams[0]
+        names = ("stdout", "stderr")
+        self.streams = [streams.get(name, f"{self.folder.name}/{name}") for name in names]
         arguments = script, args, str(folder or ROOT), self.streams, before, constants
         self.process = forkserver.Process(target=execute, args=arguments)
         self.process.start()
@@ -99,7 +98,11 @@ class Running:
 
     @property
     def stdout(self):
-        return self.streams[0].read_text() if self.streams[0].is_file() else ""
+        return read_file(self.streams[0])
+
+    @property
+    def stderr(self):
+        return read_file(self.streams[1])
 
     def send(self, number):
         """Sends it a signal."""
@@ -111,15 +114,19 @@ class Running:
         if self.process.is_alive():
             self.process.kill()
             raise AssertionError(f"no end after {LIMIT} s")
-        err = self.streams[1].read_text()
-        assert "Traceback" not in err, err
-        return self.process.exitcode, self.stdout, err
+        assert "Traceback" not in self.stderr, self.stderr
+        return self.process.exitcode, self.stdout, self.stderr
 
     def result(self, code=0):
         """Waits for its end with this exit code, and returns its (stdout, stderr)."""
         found, out, err = self.wait()
         assert found == code, out + err
         return out, err
+
+
+def read_file(path):
+    """Returns a file's text, "" for what is not a file, or not there yet."""
+    return pathlib.Path(path).read_text() if os.path.isfile(path) else ""
 
 
 def wait_until(condition):
@@ -140,32 +147,12 @@ def run(*args, code=0, folder=None, before=nothing, constants=None):
         before: a function that the process calls before the script, e.g. to limit file sizes.
         constants: constants of double_conv.py to replace, e.g. SMALL.
     """
-    if not forkserver and before is nothing and not constants:
-        return run_python(*args, code=code, folder=folder)
     return Running(args, folder, before, constants).result(code)
-
-
-def run_python(*args, code=0, folder=None, stdout=subprocess.PIPE, **variables):
-    """Runs `python SCRIPT ...` as a new process and returns its (stdout, stderr)."""
-    script, *rest = map(str, args)
-    environment = {name: value for name, value in os.environ.items() if name not in NEW_PROCESS}
-    result = subprocess.run(
-        [sys.executable, ROOT / script, *rest],
-        cwd=folder or ROOT,
-        env=environment | variables,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=LIMIT,
-    )
-    assert result.returncode == code, f"{result.stdout}{result.stderr}"
-    assert "Traceback" not in result.stderr, result.stderr
-    return result.stdout, result.stderr
 
 
 @contextlib.contextmanager
 def pseudo_terminal(columns=80):
-    """Yields (the fd that a process writes to, a function that returns what it has shown)."""
+    """Yields (a terminal's device, a function that returns in the end what was shown there)."""
     import fcntl
     import pty
     import struct
@@ -182,7 +169,7 @@ def pseudo_terminal(columns=80):
                 data += chunk
         return data.decode()
 
-    yield stream, read
+    yield os.ttyname(stream), read
     os.close(shown)
 
 

@@ -134,7 +134,7 @@ def test_predictions_are_labelled(network):
         (lambda path: path.write_text("no image"), "not an image"),
         (lambda path: path.write_bytes(write_digit(path).read_bytes()[:200]), "truncated"),
         (lambda path: Image.new("L", (99, 99), 255).save(path), "no ink"),
-        (lambda path: Image.new("1", (20000, 20000), 1).save(path), "pixels"),
+        (lambda path: Image.new("1", (13400, 13400), 1).save(path), "pixels"),
     ],
     ids=["missing", "folder", "text", "truncated", "blank", "bomb"],
 )
@@ -158,8 +158,3 @@ def test_more_than_100_images_are_refused(checkpoint, tmp_path):
 def test_ways_to_choose_digits_exclude_each_other(checkpoint, tmp_path, option):
     _, err = draw(checkpoint, tmp_path, "--digits", "3", *option, code=2)
     assert "not allowed with argument --digits" in err
-
-
-def test_draw_without_a_display_is_one_line(checkpoint, tmp_path):
-    _, err = draw(checkpoint, tmp_path, "--draw", code=1)
-    assert err.splitlines()[-1].startswith("visualize_filters.py: --draw needs a display")

@@ -33,7 +33,7 @@ def drawn(tmp_path_factory):
     runs = []
     for name in ("single", "double"):
         settings = {"script": f"{name}_conv.py", "data": "MNIST", "seed": 1}
-        writer = summaries.RunWriter(folder / "logs", SingleConv(), settings)
+        writer = summaries.RunWriter(folder / "logs", SingleConv(), settings, f"-{name}")
         for i, step in enumerate(STEPS):
             with writer.logging(step):
                 for tag in ("cross entropy", "accuracy"):

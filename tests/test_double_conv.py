@@ -8,7 +8,7 @@ from support import checkpoints, input_data
 import numpy as np
 import tensorflow as tf
 from double_runs import args_for, saved_steps, train, variables_of
-from processes import ROOT, SHORT, Running, nothing, only_run, read_events, run, run_python
+from processes import ROOT, SHORT, Running, nothing, only_run, read_events, run
 
 from double_conv import DoubleConv
 
@@ -39,11 +39,12 @@ def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, 
     assert "warning" not in err
 
 
-def test_default_run_as_a_program(small_data, tmp_path):
-    """The script as it is: reports and checkpoints every 100 steps."""
-    out, _ = run_python(*args_for(tmp_path, small_data, "--steps", 100))
+def test_reports_and_checkpoints_are_every_100_steps(programs):
+    """The script as it is, with none of its constants replaced."""
+    code, out, err, folder = programs["double"]
+    assert code == 0, err
     assert [line.split(",")[0] for line in out.splitlines()[:-1]] == ["step 0", "step 100"]
-    assert saved_steps(tmp_path) == [100, 0]
+    assert saved_steps(folder) == [100, 0]
 
 
 def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(small_data, tmp_path):
@@ -116,10 +117,10 @@ def print_peak_memory_at_exit():
     util.Finalize(None, show, exitpriority=0)
 
 
-def test_200_steps_on_real_mnist_learn(mnist_dir, tmp_path):
+def test_100_steps_on_real_mnist_learn(mnist_dir, tmp_path):
     args = ["--data-dir", mnist_dir, "--log-dir", tmp_path / "logs", "--checkpoint-dir", tmp_path]
-    out, _ = run("double_conv.py", *args, "--steps", 200)
-    assert float(out.splitlines()[-1].removeprefix("test accuracy ")) > 0.9
+    out, _ = run("double_conv.py", *args, "--steps", 100)
+    assert float(out.splitlines()[-1].removeprefix("test accuracy ")) > 0.8
     accuracies = [float(line.split()[-1]) for line in out.splitlines()[:-1]]
-    assert len(accuracies) == 3
+    assert len(accuracies) == 2
     assert accuracies[-1] > accuracies[0]

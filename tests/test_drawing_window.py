@@ -1,9 +1,8 @@
 """The window of --draw: mouse and keys on a canvas without a display, and a real window."""
 
+import functools
 import os
-import shutil
 import signal
-import subprocess
 import sys
 
 from support import checkpoints, drawing_window
@@ -14,7 +13,8 @@ import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from processes import LIMIT, ROOT
+from processes import SMALL, nothing, run
+from windows import close_soon, open_windows
 
 from double_conv import DoubleConv
 
@@ -158,93 +158,53 @@ def test_clear_makes_the_window_as_it_was(way):
     np.testing.assert_array_equal(hand.shown(), empty)
 
 
-def python(code, **variables):
-    """Starts python -c with drawing_window, terminal and the function look."""
-    imports = "from support import drawing_window, terminal; import numpy as np; "
-    look = "look = lambda x: (np.eye(10)[3], np.ones([14, 14, 32]), np.ones([7, 7, 64]))\n"
-    names = "DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"
-    environment = {name: value for name, value in os.environ.items() if name not in names}
-    return subprocess.Popen(
-        [sys.executable, "-c", imports + look + code],
-        cwd=ROOT,
-        env=environment | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def hide_the_toolkits():
+    os.environ["DISPLAY"] = ":1"
+    for name in ("tkinter", "_tkinter", "PySide6", "PyQt6", "PySide2", "PyQt5", "wx", "gi"):
+        sys.modules[name] = None
 
 
-NO_TOOLKIT = "import sys; sys.modules.update(dict.fromkeys({}))\n".format(
-    ["tkinter", "_tkinter", "PySide6", "PyQt6", "PySide2", "PyQt5", "wx", "gi"],
-)
+def set_a_wrong_display():
+    os.environ["DISPLAY"] = ":987654"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, there is a display")
 @pytest.mark.parametrize(
-    ("before", "variables", "message"),
+    ("before", "message"),
     [
-        ("", {}, "--draw needs a display; neither DISPLAY nor WAYLAND_DISPLAY is set"),
-        ("", {"DISPLAY": ":987654"}, "--draw needs a display; cannot open a window on :987654"),
-        (NO_TOOLKIT, {"DISPLAY": ":1"}, "--draw needs a GUI toolkit for matplotlib: apt install"),
+        (nothing, "--draw needs a display; neither DISPLAY nor WAYLAND_DISPLAY is set"),
+        (set_a_wrong_display, "--draw needs a display; cannot open a window on :987654"),
+        (hide_the_toolkits, "--draw needs a GUI toolkit for matplotlib: apt install python3-tk"),
     ],
 )
-def test_one_line_tells_what_a_window_needs(before, variables, message):
-    if variables and not before:
+def test_one_line_tells_what_a_window_needs(before, message):
+    if before is set_a_wrong_display:
         pytest.importorskip("tkinter")
-    process = python(before + "terminal.run(drawing_window.check_display)", **variables)
-    _, err = process.communicate(timeout=LIMIT)
-    assert process.returncode == 1
-    assert err.startswith(f"-c: {message}")
+    out, err = run("visualize_filters.py", "--draw", before=before, code=1)
+    assert out == ""
+    assert err.startswith(f"visualize_filters.py: {message}")
     assert err.count("\n") == 1
 
 
-@pytest.fixture(scope="module")
-def display():
-    """A display of Xvfb's."""
-    if not shutil.which("Xvfb"):
-        pytest.skip("needs Xvfb")
-    pytest.importorskip("tkinter")
-    words = ["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24"]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    yield f":{server.stdout.readline().strip()}"  # it prints the number as soon as it is ready
-    server.kill()
-    server.wait()
-
-
-# Runs a window, prints "shown" when it is open, and then executes the code in %s.
-WINDOW = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore Ctrl-C
-show = drawing_window.plt.show
-def show_and_tell(block):
-    show(block=block)
-    print("shown", flush=True)
-    figure = drawing_window.plt.gcf()
-    %s
-drawing_window.plt.show = show_and_tell
-terminal.run(lambda: drawing_window.open_window(look))
-"""
+@pytest.fixture
+def draw(undisturbed, display):
+    """Returns a function that opens the window of --draw; its options are open_windows's."""
+    args = ["visualize_filters.py", undisturbed[0] / "train_data-60", "--draw"]
+    return functools.partial(open_windows, display, *args, constants=SMALL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_closes_a_window_with_one_line(display, number):
-    process = python(WINDOW % "", DISPLAY=display, MPLBACKEND="TkAgg")
-    try:
-        assert process.stdout.readline() == "shown\n"
-        with pytest.raises(subprocess.TimeoutExpired):  # the window stays open
-            process.wait(timeout=1)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=10)
-        assert (process.returncode, err) == (128 + number, "-c: stopped\n")
-    finally:
-        process.kill()
+def test_signal_closes_a_window_with_one_line(draw, number):
+    running = draw()
+    running.process.join(0.5)
+    assert running.process.is_alive()  # the window stays open
+    running.send(number)
+    out, err = running.result(128 + number)
+    assert out == "shown\n"
+    assert err.splitlines()[1:] == ["visualize_filters.py: stopped"]
 
 
-def test_closing_the_window_ends_the_run(display):
-    close = "figure.canvas.get_tk_widget().after(100, drawing_window.plt.close, figure)"
-    process = python(WINDOW % close, DISPLAY=display, MPLBACKEND="TkAgg")
-    try:
-        out, err = process.communicate(timeout=LIMIT)
-        assert (process.returncode, out, err) == (0, "shown\n", "")
-    finally:
-        process.kill()
+def test_closing_the_window_ends_the_run(draw):
+    out, err = draw(then=close_soon).result()
+    assert out == "shown\n"
+    assert err.splitlines()[1:] == []

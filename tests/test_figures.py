@@ -1,9 +1,7 @@
 """Figures: every cell in its place, and a file if no window can be opened."""
 
 import os
-import shutil
-import subprocess
-import sys
+import signal
 
 from support import figures, files
 from support.terminal import Failure
@@ -12,7 +10,8 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from processes import LIMIT, ROOT, run_python
+from processes import SMALL
+from windows import close_soon, open_windows
 
 
 def test_contact_sheet_puts_each_cell_in_its_place():
@@ -141,40 +140,31 @@ def test_figure_is_saved_if_the_display_is_gone(tmp_path, monkeypatch, capsys, b
     assert capsys.readouterr().err.splitlines()[-1] == f"figure: {tmp_path / 'figure.png'}"
 
 
-def test_wrong_mplbackend_does_not_stop_a_run(small_data, tmp_path):
-    words = ["--steps", 0, "--data-dir", small_data, "--log-dir", tmp_path / "logs"]
-    display = {"MPLBACKEND": "nonsense", "DISPLAY": ":987654"}
-    _, err = run_python("single_conv.py", *words, folder=tmp_path, **display)
+def test_wrong_mplbackend_does_not_stop_a_run(programs):
+    code, _, err, folder = programs["wrong MPLBACKEND"]
+    assert code == 0, err
     assert "saving to a file instead" in err
     assert err.splitlines()[-1] == "figure: single_conv.png"
-    assert (tmp_path / "single_conv.png").exists()
+    assert (folder / "single_conv.png").exists()
 
 
-@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs Xvfb")
-def test_window_opens_on_a_display(small_data, tmp_path):
-    pytest.importorskip("tkinter")
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    display = f":{server.stdout.readline().strip()}"  # a free one, as soon as it is ready
-    words = ["--steps", "0", "--data-dir", small_data, "--log-dir", tmp_path / "logs"]
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "single_conv.py", *words],
-        cwd=tmp_path,
-        env=os.environ | {"DISPLAY": display, "MPLBACKEND": "TkAgg"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert any(line.startswith("next: ") for line in process.stderr)
-        with pytest.raises(subprocess.TimeoutExpired):  # the window stays open
-            process.wait(timeout=1)
-        assert not (tmp_path / "single_conv.png").exists()
-        process.terminate()
-        assert process.wait(LIMIT) == 143
-    finally:
-        process.kill()
-        server.kill()
-        server.wait()
+def test_window_opens_on_a_display_and_stays(small_data, tmp_path, display):
+    args = ["--steps", 0, "--data-dir", small_data, "--log-dir", tmp_path / "logs"]
+    running = open_windows(display, "single_conv.py", *args, folder=tmp_path)
+    running.process.join(0.5)
+    assert running.process.is_alive()
+    assert not (tmp_path / "single_conv.png").exists()
+    running.send(signal.SIGTERM)
+    _, err = running.result(128 + signal.SIGTERM)
+    assert err.splitlines()[-1] == "single_conv.py: stopped"
+
+
+def test_a_signal_is_noticed_after_one_of_two_windows_was_closed(
+    undisturbed, small_data, tmp_path, display
+):
+    args = ["visualize_filters.py", undisturbed[0] / "train_data-60", "--data-dir", small_data]
+    options = {"folder": tmp_path, "constants": SMALL}
+    running = open_windows(display, *args, then=close_soon, **options)
+    running.process.join(0.5)
+    running.send(signal.SIGTERM)
+    running.result(128 + signal.SIGTERM)

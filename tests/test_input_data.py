@@ -6,10 +6,7 @@ import hashlib
 import http.server
 import itertools
 import os
-import pathlib
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -415,10 +412,11 @@ def use_mirror(url, sums):
     SHA256.update(sums)
 
 
-def start_download(url, folder):
+def start_download(url, folder, **options):
     words = ["single_conv.py", "--steps", 0, "--dataset", "mnist", "--data-dir", folder]
     words += ["--log-dir", folder.parent / "logs", "--figure", folder.parent / "figure.png"]
-    return Running(words, before=functools.partial(use_mirror, url, dict(SHA256)))
+    before = functools.partial(use_mirror, url, dict(SHA256))
+    return Running(words, before=before, **options)
 
 
 @pytest.fixture
@@ -444,25 +442,15 @@ def test_killed_download_leaves_nothing_under_the_real_name(mirrors, data_dir):
     assert list(data_dir.iterdir()) == []
 
 
-FETCH = """
-import sys; sys.path.insert(0, sys.argv[1])
-from support import input_data
-input_data.fetch(sys.argv[2])
-"""
-
-
-def test_download_has_a_bar_on_terminals_only(mirrors, capsys):
+def test_download_has_a_bar_on_terminals_only(mirrors, data_dir, capsys):
     (server,) = mirrors("pauses")
-    root = pathlib.Path(input_data.__file__).parent.parent
-    command = [sys.executable, "-c", FETCH, root, f"{server.url}{NAMES[0]}.gz"]
-    with pseudo_terminal() as (stderr, read):
-        process = subprocess.Popen(command, stderr=stderr)
+    with pseudo_terminal() as (terminal, read):
+        start_download(server.url, data_dir, stderr=terminal).result()
         shown = read()
-        assert process.wait() == 0
     assert "B/s" in shown
     assert "%|" in shown
     server.behaviour = "intact"
-    input_data.fetch(command[-1])
+    input_data.fetch(f"{server.url}{NAMES[0]}.gz")
     assert capsys.readouterr().err == ""
 
 

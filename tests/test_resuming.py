@@ -15,14 +15,13 @@ from double_runs import assert_same_run, curves_of, files_in, saved_steps, start
 from processes import block, interrupt_at, kill_myself, nothing, only_run, read_events
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_run_resumes_as_if_it_had_not_stopped(undisturbed, small_data, tmp_path, number):
+def test_stopped_run_resumes_as_if_it_had_not_stopped(undisturbed, small_data, tmp_path):
     before = functools.partial(interrupt_at, block, "support.summaries", "histogram", count=5)
     running = start_training(tmp_path, small_data, "--steps", 60, before=before)
     running.lines(4)
-    running.send(number)
+    running.send(signal.SIGINT)
     code, first, err = running.wait()
-    assert code == 128 + number
+    assert code == 128 + signal.SIGINT
     assert err.splitlines()[-1] == "double_conv.py: stopped; continue with --resume"
     out, _ = train(tmp_path, small_data, "--steps", 60, "--resume")
     assert set((first + out).splitlines()) == set(undisturbed[1].splitlines())
@@ -77,13 +76,12 @@ def test_kills_change_nothing(small_data, tmp_path):
             code, printed, err = running.wait()
             assert code == -signal.SIGKILL, f"not killed at {point}: {err}"
             lines += printed.splitlines()
-    for _ in range(2):
-        both = [resume(folder) for folder in folders]
-        assert all(running.lines(1) for running in both)
+    both = [resume(folder) for folder in folders]
+    for running in both:
+        assert running.lines(1)
         time.sleep(clock.uniform(0, 0.1))
-        for running in both:
-            running.send(signal.SIGKILL)
-            assert running.wait()[0] == -signal.SIGKILL
+        running.send(signal.SIGKILL)
+        assert running.wait()[0] == -signal.SIGKILL
     steps = max(saved_steps(folder)[0] for folder in folders) + 10  # however fast the machine is
     whole = tmp_path / "whole"
     undisturbed = start_training(whole, small_data, "--steps", steps)
@@ -110,7 +108,7 @@ def test_checkpoint_of_a_different_network_is_skipped(undisturbed, small_data, c
     """Whatever is missing in it, or left over, is not made up for by the new network's values."""
     network = tf.Module()
     network.W_conv1 = tf.Variable(tf.zeros([5, 5, 1, 32]))
-    settings = checkpoints.read_settings(copy / "train_data-60")
+    settings = checkpoints.read_settings(checkpoints.open_checkpoint(copy / "train_data-60"))
     saver = checkpoints.Saver(copy, network, settings)
     saver.checkpoint.write(str(copy / "train_data-60"))
     out, err = train(copy, small_data, "--steps", 60, "--resume")

@@ -204,7 +204,7 @@ def test_checkpoint_without_permission_is_not_called_corrupt(copy, monkeypatch, 
 
     monkeypatch.setattr(pathlib.Path, "open", deny)
     with pytest.raises(PermissionError):
-        checkpoints.read_settings(copy / "train_data-60")
+        checkpoints.open_checkpoint(copy / "train_data-60")
 
 
 def test_settings_in_a_checkpoint_are_plain_json(undisturbed):

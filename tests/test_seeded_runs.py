@@ -70,7 +70,8 @@ def test_settings_are_logged_and_the_run_is_named_for_the_seed(seeded_run, name)
 
 def test_settings_are_saved_in_each_checkpoint(seeded_run):
     run = seeded_run("double")
-    settings = checkpoints.read_settings(run.folder / f"train_data-{STEPS}")
+    reader = checkpoints.open_checkpoint(run.folder / f"train_data-{STEPS}")
+    settings = checkpoints.read_settings(reader)
     expected = {"script": "double_conv.py", "data": "not MNIST", "seed": SEED, "bfloat16": False}
     assert settings.items() >= expected.items()
     assert settings["run"] == only_run(run.folder / "logs").name

@@ -3,26 +3,21 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 
 from support import figures, input_data
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import ROOT, Running, only_run, pseudo_terminal, read_events, run, run_python
+from processes import Running, only_run, pseudo_terminal, read_events, run
 
 from single_conv import SingleConv
 
 
 @pytest.fixture(scope="module")
-def short_run(small_data, tmp_path_factory):
-    """A run of 31 steps on small data: (stdout, stderr, its folder)."""
-    folder = tmp_path_factory.mktemp("single")
-    words = ["--steps", 30, "--data-dir", small_data, "--log-dir", folder / "logs"]
-    out, err = run_python("single_conv.py", *words, "--figure", folder / "figure.png")
-    return out, err, folder
+def short_run(programs):
+    """A run of 31 steps on small data."""
+    return programs["single"]
 
 
 def train(folder, small_data, *words, steps=0, **options):
@@ -32,24 +27,24 @@ def train(folder, small_data, *words, steps=0, **options):
 
 
 def test_stdout_is_the_posts(short_run):
-    lines = short_run[0].splitlines()
+    lines = short_run.out.splitlines()
     assert [line.split(",")[0] for line in lines[:-1]] == [f"step {i}" for i in (0, 10, 20, 30)]
     assert all(re.fullmatch(r"step \d+, training accuracy [\d.]+", line) for line in lines[:-1])
     assert re.fullmatch(r"test accuracy (0\.\d+|1) \(not MNIST\)", lines[-1])
 
 
 def test_stderr_has_speed_and_paths_and_nothing_from_tensorflow(short_run):
-    err, folder = short_run[1:]
+    run_folder = f"logs/{only_run(short_run.folder / 'logs').name}"
     expected = [
         r".* does not contain MNIST: results cannot be compared with the post's",
         r"31 steps in [\d.]+ s, [\d.]+ steps/s after the first, reports included",
-        re.escape(f"curves: {only_run(folder / 'logs')}"),
-        re.escape(f"next: tensorboard --logdir {folder / 'logs'} --samples_per_plugin images=1000"),
-        re.escape(f"figure: {folder / 'figure.png'}"),
+        f"curves: {run_folder}",
+        "next: tensorboard --logdir logs --samples_per_plugin images=1000",
+        "figure: figure.png",
     ]
-    lines = err.splitlines()
-    assert len(lines) == len(expected), err
-    assert all(re.fullmatch(*pair) for pair in zip(expected, lines)), err
+    lines = short_run.err.splitlines()
+    assert len(lines) == len(expected), short_run.err
+    assert all(re.fullmatch(*pair) for pair in zip(expected, lines)), short_run.err
 
 
 def trained_network(small_data, steps):
@@ -69,7 +64,8 @@ def test_figure_shows_the_networks_filters_and_maps_of_the_first_12_test_digits(
     for image, maps in zip(images, network(images).h_pool1.numpy()):
         rows.append([image.reshape(28, 28), *np.moveaxis(maps, -1, 0)])
     expected = np.rint(255 * (1 - figures.contact_sheet(rows, 56)))
-    png = tf.io.decode_png((short_run[2] / "figure.png").read_bytes(), channels=1).numpy()[:, :, 0]
+    data = (short_run.folder / "figure.png").read_bytes()
+    png = tf.io.decode_png(data, channels=1).numpy()[:, :, 0]
     sheet = png[44:-8, 8:-8]
     assert sheet.shape == expected.shape
     assert np.abs(sheet - expected).max() <= 2  # the color map has 256 levels
@@ -77,7 +73,7 @@ def test_figure_shows_the_networks_filters_and_maps_of_the_first_12_test_digits(
 
 
 def test_tensorboard_gets_every_report(short_run):
-    values = read_events(only_run(short_run[2] / "logs"))
+    values = read_events(only_run(short_run.folder / "logs"))
     for tag in ("cross entropy", "accuracy", "h_conv1"):
         assert [step for name, step, _ in values if name == tag] == [0, 10, 20, 30], tag
     (histogram,) = (value for tag, step, value in values if (tag, step) == ("h_conv1", 30))
@@ -105,24 +101,22 @@ def test_film_shows_the_filters_every_100_steps(small_data, tmp_path):
 
 
 def test_same_seed_gives_the_same_lines_in_a_separate_run(short_run, small_data):
-    out, _, folder = short_run
-    assert train(folder, small_data, "--figure", "again.png", steps=30)[0] == out
-    runs = [path for path in (folder / "logs").iterdir()]
+    folder = short_run.folder
+    assert train(folder, small_data, "--figure", "again.png", steps=30)[0] == short_run.out
+    runs = list((folder / "logs").iterdir())
     assert len(runs) == 2
     assert all(len(list(path.iterdir())) == 1 for path in runs)
 
 
 def test_progress_bar_is_for_terminals_and_leaves_stdout_alone(short_run, small_data, tmp_path):
     words = ["--data-dir", small_data, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
-    command = [sys.executable, ROOT / "single_conv.py", "--steps", "30", *words]
-    with pseudo_terminal() as (stderr, read):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    with pseudo_terminal() as (terminal, read):
+        running = Running(["single_conv.py", "--steps", 30, *words], stderr=terminal)
+        assert running.result()[0] == short_run.out
         shown = read()
-        assert process.communicate()[0] == short_run[0]
-        assert process.returncode == 0
     assert re.search(r"\d+/31 \[", shown)
     assert "steps/s" in shown
-    assert "/31 [" not in short_run[1]
+    assert "/31 [" not in short_run.err
 
 
 def test_without_a_display_the_figure_goes_to_the_current_folder(small_data, tmp_path):

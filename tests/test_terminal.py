@@ -14,7 +14,7 @@ import types
 from support import files, input_data, kernels, terminal
 
 import pytest
-from processes import LIMIT, ROOT, Running, interrupt_at, run, run_python
+from processes import LIMIT, ROOT, Running, interrupt_at, run
 
 SCRIPTS = ["single_conv.py", "double_conv.py", "visualize_filters.py"]
 
@@ -84,31 +84,8 @@ def test_missing_packages_are_one_line_in_isolated_mode_too(script):
     assert result.stderr == f"not installed: {names}; {advice}\n"
 
 
-def test_tensorflows_messages_are_for_those_who_ask():
-    assert "oneDNN" in run_python("single_conv.py", "--help", TF_CPP_MIN_LOG_LEVEL="0")[1]
-
-
-# Shell commands, in which $single is single_conv.py on small data.
-HELP_INTO_A_CLOSED_PIPE = "$single --help | true"
-CLOSED_STREAMS = "$single <&- >&- 2>&-"
-
-
-@pytest.fixture(scope="module")
-def shells(small_data, tmp_path_factory):
-    """Runs these commands side by side: {command: (exit code, stderr, its folder)}."""
-    started = {}
-    for command in (HELP_INTO_A_CLOSED_PIPE, CLOSED_STREAMS):
-        folder = tmp_path_factory.mktemp("shell")
-        words = f"--steps 20 --data-dir {small_data} --log-dir {folder}/logs --figure f.png"
-        line = command.replace("$single", f"{sys.executable} {ROOT}/single_conv.py {words}")
-        shell = ["bash", "-o", "pipefail", "-c", line]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        started[command] = subprocess.Popen(shell, cwd=folder, text=True, **pipes), folder
-    ended = {}
-    for command, (process, folder) in started.items():
-        _, err = process.communicate(timeout=100)
-        ended[command] = process.returncode, err, folder
-    return ended
+def test_tensorflows_messages_are_for_those_who_ask(programs):
+    assert "oneDNN" in programs["TensorFlow's messages"].err
 
 
 def start_training(folder, data, **options):
@@ -128,8 +105,8 @@ def test_reader_that_goes_away(small_data, tmp_path):
     assert "Exception" not in err
 
 
-def test_help_into_a_closed_pipe_is_quiet(shells):
-    assert shells[HELP_INTO_A_CLOSED_PIPE][1] == ""
+def test_help_into_a_closed_pipe_is_quiet(programs):
+    assert programs["help into a closed pipe"].err == ""
 
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="needs /dev/full")
@@ -140,10 +117,10 @@ def test_full_stdout_is_one_line(small_data, tmp_path):
     assert err.splitlines()[-1] == "single_conv.py: cannot write to stdout: No space left on device"
 
 
-def test_closed_streams_do_not_stop_a_run(shells):
-    code, _, folder = shells[CLOSED_STREAMS]
+def test_closed_streams_do_not_stop_a_run(programs):
+    code, _, _, folder = programs["closed streams"]
     assert code == 0
-    assert (folder / "f.png").stat().st_size > 10000
+    assert (folder / "figure.png").stat().st_size > 10000
 
 
 def hang_up(handler):

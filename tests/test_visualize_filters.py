@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from in_process import run_here
-from processes import run, run_python
+from processes import run
 
 import visualize_filters
 from double_conv import DoubleConv
@@ -97,14 +97,16 @@ def test_figures_show_the_networks_own_filters_and_feature_maps(
         np.testing.assert_allclose(sheet_in(tmp_path / f"layer{number}.png"), expected, atol=2)
 
 
-def test_output_of_a_run_as_a_program(checkpoints, small_data, tmp_path):
-    path = checkpoints / "train_data-7"
-    words = [path, "--data-dir", small_data, "--figure-dir", tmp_path / "new"]
-    out, err = run_python("visualize_filters.py", *words)
+def test_output_of_a_run_as_a_program(programs):
+    code, out, err, folder = programs["visualize"]
+    assert code == 0, err
     assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
-    names = [tmp_path / "new" / f"layer{i}.png" for i in (1, 2)]
-    lines = [f"restored {path}", *(f"figure: {name}" for name in names)]
-    assert [line for line in err.splitlines() if "does not contain" not in line] == lines
+    restored, data, *rest = err.splitlines()
+    assert restored.startswith("restored ")
+    assert restored.endswith("/train_data-7")
+    assert "does not contain MNIST" in data
+    assert rest == ["figure: new/layer1.png", "figure: new/layer2.png"]
+    assert sorted(path.name for path in (folder / "new").iterdir()) == ["layer1.png", "layer2.png"]
 
 
 @pytest.mark.parametrize("name", ["train_data-7", "train_data-1"])

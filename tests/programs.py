@@ -1,0 +1,59 @@
+"""Runs the scripts in a shell, as a user does: where their start itself is tested.
+
+Each takes seconds, so they run side by side, once in a session (see `programs` in conftest.py).
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+from typing import NamedTuple
+
+from processes import LIMIT, NEW_PROCESS, ROOT
+
+# What the commands call: the scripts on small data.
+SHELL = """
+single() { "$python" "$root/single_conv.py" --data-dir "$data" --log-dir logs "$@"; }
+double() { "$python" "$root/double_conv.py" --data-dir "$data" --log-dir logs "$@"; }
+visualize() { "$python" "$root/visualize_filters.py" "$checkpoint" --data-dir "$data" "$@"; }
+"""
+# Each runs in a folder of its own; the longest comes first.
+COMMANDS = {
+    "double": "double --steps 100",
+    "single": "single --steps 30 --figure figure.png",
+    "visualize": "visualize --figure-dir new",
+    "wrong MPLBACKEND": "MPLBACKEND=nonsense DISPLAY=:987654 single --steps 0",
+    "closed streams": "single --steps 20 --figure figure.png <&- >&- 2>&-",
+    "help into a closed pipe": "single --help | true",
+    "TensorFlow's messages": "TF_CPP_MIN_LOG_LEVEL=0 single --help",
+}
+
+
+class Ended(NamedTuple):
+    """What a command has left."""
+
+    code: int
+    out: str
+    err: str
+    folder: pathlib.Path
+
+
+def run_all(data, checkpoint, make_folder):
+    """Runs all commands, as many at a time as there are cores; returns {name: Ended}.
+
+    make_folder(name) makes a new folder.
+    """
+    paths = {"python": sys.executable, "root": ROOT, "data": data, "checkpoint": checkpoint}
+    environment = {name: value for name, value in os.environ.items() if name not in NEW_PROCESS}
+    environment |= {name: str(path) for name, path in paths.items()}
+
+    def run(command):
+        folder = make_folder("program")
+        shell = ["bash", "-o", "pipefail", "-c", SHELL + command]
+        options = {"capture_output": True, "text": True, "timeout": LIMIT}
+        ended = subprocess.run(shell, cwd=folder, env=environment, **options)
+        return Ended(ended.returncode, ended.stdout, ended.stderr, folder)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(COMMANDS, pool.map(run, COMMANDS.values())))
