@@ -7,7 +7,13 @@ Example:
 """
 
 import argparse
-import pathlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support
+
+# support comes first: it imports TensorFlow without its start-up messages
+from support import figures, files, summaries, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +23,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 def read_run(folder, tag):
     """Returns the steps and values of a scalar in a run's folder."""
+    if not folder.is_dir():
+        raise terminal.Failure(f"{folder}: no such run; give the folder printed after `curves:`")
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     points = events.Tensors(tag)
     values = [float(tf.make_ndarray(point.tensor_proto)) for point in points]
@@ -32,14 +40,12 @@ def running_mean(values, count=9):
     return sums / counts
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs=2, type=pathlib.Path, metavar="RUN")
-    parser.add_argument("--figure", default=pathlib.Path(__file__).with_name("curves.png"))
-    args = parser.parse_args()
+@figures.in_default_style
+def draw(runs):
+    """Draws the curves of a run of each script beside the post's; returns the figure."""
     figure, axes = plt.subplots(2, 2, figsize=(11, 6.5), layout="constrained")
-    for row, (script, run) in enumerate(zip(("single_conv.py", "double_conv.py"), args.runs)):
-        posts = run.parent / f"the-post-{script.removesuffix('.py')}-tensorflow-0.12.1"
+    for row, (script, run) in enumerate(zip(("single_conv.py", "double_conv.py"), runs)):
+        posts = run.parent / summaries.the_posts_run(script)
         for column, tag in enumerate(("cross entropy", "accuracy")):
             ax = axes[row, column]
             # The post's line is drawn wider, so that it stays visible where the two agree.
@@ -58,9 +64,21 @@ def main():
             else:
                 ax.set_ylim(0.8, 1.005)
             ax.legend(fontsize=9)
-    figure.savefig(args.figure, dpi=110)
-    print(args.figure)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs=2, type=terminal.path, metavar="RUN")
+    parser.add_argument(
+        "--figure", type=terminal.path, default=Path(__file__).with_name("curves.png")
+    )
+    args = parser.parse_args()
+    files.check_png(args.figure, "--figure")
+    figures.select_backend(window=False)
+    files.write_whole(args.figure, figures.as_png(draw(args.runs), dpi=110))
+    terminal.say(f"figure: {args.figure}")
 
 
 if __name__ == "__main__":
-    main()
+    terminal.run(main)

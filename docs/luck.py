@@ -7,6 +7,7 @@ Example:
     python docs/luck.py
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def draw(accuracies):
 
 
 def main():
-    terminal.parser(__doc__).parse_args()
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print("| experiment | seeds | mean ± standard deviation | lowest to highest | 5% to 95% |")
     print("| --- | --- | --- | --- | --- |")
     for experiment in seeds.EXPERIMENTS:
@@ -65,7 +66,7 @@ def main():
     figures.select_backend(window=False)
     path = Path(__file__).with_name("luck.png")
     files.write_whole(path, figures.as_png(draw(seeds.read("single")), dpi=150))
-    print(path)
+    terminal.say(f"figure: {path}")
 
 
 if __name__ == "__main__":

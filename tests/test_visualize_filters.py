@@ -206,6 +206,12 @@ def test_bad_command_line_is_refused(checkpoints, small_data, tmp_path, words, c
     assert message in err.splitlines()[-1]
 
 
+def test_a_figure_that_is_not_drawn_may_be_in_the_way(checkpoints, small_data, tmp_path):
+    (tmp_path / "predictions.png").mkdir()
+    result = draw(checkpoints / "train_data-7", small_data, tmp_path, "--first", 1)
+    assert f"figure: {tmp_path / 'layer2.png'}" in result.err
+
+
 @pytest.mark.parametrize("path", ["", ".", "/", "train_data-9"])
 def test_path_without_a_checkpoint(tmp_path, path):
     _, err = run("visualize_filters.py", path, folder=tmp_path, code=1)
