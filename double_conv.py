@@ -169,8 +169,12 @@ def main():
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
     kernels.use_bfloat16(args.bfloat16)
     network = DoubleConv(args.seed)
-    settings = {"script": "double_conv.py", "data": mnist.name, "seed": args.seed}
-    settings["bfloat16"] = args.bfloat16
+    settings = {
+        "script": "double_conv.py",
+        "data": mnist.name,
+        "seed": args.seed,
+        "bfloat16": args.bfloat16,
+    }
     saver = checkpoints.Saver(args.checkpoint_dir, network, settings)
     first, run = saver.begin(args.steps, args.resume, args.overwrite)
     mnist.train.skip(first, batch_size)

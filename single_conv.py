@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, files, input_data, summaries, terminal
+from support import figures, input_data, summaries, terminal
 
 import tensorflow as tf
 
@@ -29,6 +29,7 @@ num_fc = 16
 batch_size = 100
 report_every = 10  # steps
 film_every = 100  # steps from one image of the filters to the next
+C = 12  # test digits to draw
 
 
 class Layers(NamedTuple):
@@ -50,18 +51,18 @@ class SingleConv(tf.Module):
     def __init__(self, seed=1):
         super().__init__()
 
-        def random():
+        def new_stream():
             # The post's truncated_normal(seed=1), without a graph-level seed: TensorFlow 0.x uses
             # the seed pair (87654321, 1), and every variable restarts that stream.
             return tf.random.Generator.from_state([0, seed, 87654321], alg="philox")
 
         with tf.name_scope("convolution1"):
-            self.W_conv1 = weight_variable([5, 5, 1, num_filters], random(), "W_conv1")
+            self.W_conv1 = weight_variable([5, 5, 1, num_filters], new_stream(), "W_conv1")
         with tf.name_scope("fully-connected"):
-            self.W_fc1 = weight_variable([14 * 14 * num_filters, num_fc], random(), "W_fc1")
+            self.W_fc1 = weight_variable([14 * 14 * num_filters, num_fc], new_stream(), "W_fc1")
             self.b_fc1 = bias_variable([num_fc], "b_fc1")
         with tf.name_scope("readout"):
-            self.W_fc2 = weight_variable([num_fc, 10], random(), "W_fc2")
+            self.W_fc2 = weight_variable([num_fc, 10], new_stream(), "W_fc2")
             self.b_fc2 = bias_variable([10], "b_fc2")
         # tf.compat.v1 holds the post's own class; its `minimize` puts the gradients in the scope
         # `optimizer`, as in the post's graph.
@@ -141,7 +142,7 @@ def options():
 def main():
     args = options()
     png = args.figure or Path("single_conv.png")
-    files.check_png(png, "--figure")
+    figures.prepare([png], "--figure", window=args.figure is None)
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
     network = SingleConv(args.seed)
     settings = {"script": "single_conv.py", "data": mnist.name, "seed": args.seed}
@@ -163,9 +164,8 @@ def main():
     test_accuracy = common.test_accuracy(network, mnist.test)
     terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
 
-    images, _ = mnist.test.next_batch(12)
+    images, _ = mnist.test.next_batch(C)
     title = f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
-    figures.select_backend(window=args.figure is None)
     figure = visualize(network, images, title)
     writer.finish(args.steps, test_accuracy, figures.as_png(figure, dpi=100))
     figures.show_or_save([figure], [png], dpi=100)

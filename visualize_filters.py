@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, drawing_window, figures, files, handwriting, input_data, terminal
+from support import checkpoints, drawing_window, figures, handwriting, input_data, terminal
 from support.terminal import Failure, integer
 
 import numpy as np
@@ -59,8 +59,8 @@ class Digits(NamedTuple):
     """The digits to draw."""
 
     images: np.ndarray  # float32 [n, 784]
-    what: str  # they are, e.g. "test digits"
-    title: str  # of the figures: the network and the data
+    what: str  # what the images are, e.g. "test digits"
+    title: str  # the second line of the figures' titles: the checkpoint and the data
     labels: np.ndarray | None = None  # int [n], given for --mistakes
     names: list | None = None  # the files' names, given for --image
 
@@ -75,26 +75,18 @@ def choose(labels, wanted):
     return chosen
 
 
-def choose_test_digits(args, network, trained_on):
-    """Tests the network, prints its accuracy, and returns the Digits that the options ask for."""
-    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
-    if trained_on not in (None, mnist.name):
-        terminal.say(f"warning: {args.checkpoint} was trained on other data ({trained_on})")
-    y_conv = common.probabilities(network, mnist.test.images)
-    test_accuracy = float(common.accuracy(y_conv, mnist.test.labels))
-    terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
-
-    title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
-    labels = mnist.test.labels.argmax(1)
+def choose_digits(args, test, y_conv, title):
+    """Returns the Digits of the test set that the options ask for; y_conv is [10000, 10]."""
+    labels = test.labels.argmax(1)
     if args.digits:
-        return Digits(mnist.test.images[choose(labels, args.digits)], "test digits", title)
+        return Digits(test.images[choose(labels, args.digits)], "test digits", title)
     if not args.mistakes:
-        images, _ = mnist.test.next_batch(args.first)
+        images, _ = test.next_batch(args.first)
         return Digits(images, "test digits", title)
-    wrong = np.flatnonzero(y_conv.numpy().argmax(1) != labels)
+    wrong = np.flatnonzero(y_conv.argmax(1) != labels)
     terminal.say(f"{len(wrong)} of {len(labels):,} test digits are misclassified")
     wrong = wrong[: args.first]
-    return Digits(mnist.test.images[wrong], "misclassified test digits", title, labels[wrong])
+    return Digits(test.images[wrong], "misclassified test digits", title, labels[wrong])
 
 
 def read_handwriting(args):
@@ -121,7 +113,7 @@ def digit_list(text):
 
 def checkpoint(text):
     """An argparse type: a checkpoint, or one of its files, as shell completion gives it."""
-    return terminal.path(re.sub(r"\.(index|data-\d+-of-\d+)$", "", text))
+    return terminal.path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
 
 
 def options():
@@ -150,7 +142,7 @@ def options():
     parser.add_argument(
         "--first",
         type=integer(1, 100),
-        default=10,
+        default=10,  # the post's C
         metavar="N",
         help="show the first N test digits, 1 to 100 (default: %(default)s)",
     )
@@ -191,8 +183,7 @@ def main():
     if args.draw:
         drawing_window.check_display()
     else:
-        for path in paths:
-            files.check_png(path, "--figure-dir")
+        figures.prepare(paths, "--figure-dir", window=args.figure_dir is None)
     digits = read_handwriting(args) if args.image else None
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
@@ -201,12 +192,18 @@ def main():
         draw(network)
         return
 
-    if not digits:
-        digits = choose_test_digits(args, network, trained_on)
+    if not args.image:
+        mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+        if trained_on not in (None, mnist.name):
+            terminal.say(f"warning: {args.checkpoint} was trained on other data ({trained_on})")
+        y_conv = common.probabilities(network, mnist.test.images).numpy()
+        test_accuracy = float(common.accuracy(y_conv, mnist.test.labels))
+        terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
+        title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
+        digits = choose_digits(args, mnist.test, y_conv, title)
     if not len(digits.images):
         terminal.say("there is nothing to draw")
         return
-    figures.select_backend(window=args.figure_dir is None)
     drawn = visualize(network, digits.images, args.sub_filter, digits.what, digits.title)
     if args.mistakes or args.image:
         y_conv = network(digits.images).y_conv.numpy()

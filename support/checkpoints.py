@@ -17,6 +17,7 @@ import tensorflow as tf
 
 logging.getLogger("absl").disabled = True  # TensorFlow logs there what Saver.save raises
 NAME = "train_data"  # as in the post
+KEEP = 5  # checkpoints
 SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
 # What TensorFlow raises if a checkpoint is corrupt, depending on the place.
 CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
@@ -36,7 +37,7 @@ NAMES_OF_2016 = {
 def list_checkpoints(folder):
     """Returns the path prefixes of the checkpoints train_data-<step> in folder, newest first.
 
-    Nothing else is taken for one: train_data-100-best, for example, is a backup of the user's.
+    Other names are ignored: train_data-100-best, for example, is a backup of the user's.
     """
     ours = re.compile(rf"{NAME}-(0|[1-9][0-9]*)\.index")
     matches = [ours.fullmatch(path.name) for path in folder.iterdir()]
@@ -97,6 +98,11 @@ def restore(network, path):
     return settings and settings.get("data")
 
 
+def is_state_file(path):
+    """Tells whether path is TensorFlow's state file, which names the newest checkpoint."""
+    return path.is_file() and path.read_bytes().startswith(b"model_checkpoint_path")
+
+
 def this_cpu():
     """Returns the CPU's model and how many of its cores this process may use.
 
@@ -111,10 +117,10 @@ def this_cpu():
 
 
 class Saver:
-    """Saves a run as train_data-<step>, keeps the newest five, and resumes it bit for bit.
+    """Saves a run as train_data-<step>, keeps the newest KEEP, and resumes it bit for bit.
 
     All of the network's variables are saved, Adam's slots included. `settings`, a dict, must be the
-    same when the run is resumed. Which checkpoints there are is read from the folder's own files;
+    same when the run is resumed. The list of checkpoints comes from the folder's files;
     TensorFlow's state file `checkpoint` is only written, for tf.train.latest_checkpoint.
     """
 
@@ -122,7 +128,8 @@ class Saver:
         self.folder, self.settings = folder, settings
         self.step, self.text = tf.Variable(-1, dtype=tf.int64), tf.Variable("")
         self.checkpoint = tf.train.Checkpoint(network=network, step=self.step, settings=self.text)
-        self.lock = filelock.FileLock(folder / f".{NAME}.lock")  # the system's: dies with us
+        # Held by the operating system, so that a killed run leaves no lock.
+        self.lock = filelock.FileLock(folder / f".{NAME}.lock")
         self.cpu = this_cpu()
         self.manager = None  # begins with the first save
         self.replaced = []  # an earlier run's checkpoints, to delete once this run has saved one
@@ -135,7 +142,7 @@ class Saver:
 
         Returns:
             The first step to train, 0 or the one after a checkpoint's; and the name of the folder
-            in which that run's curves are, None for a new run.
+            in which that run's curves are, None if they have no folder yet.
         """
         self.lock_folder()
         found = self.find_checkpoints(overwrite)
@@ -147,7 +154,7 @@ class Saver:
         run = self.restore_newest(found) if resume else None
         if self.step > last:
             raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
-        self.replaced = list(found) if overwrite else []
+        self.replaced = found if overwrite else []
         self.delete_unfinished()
         return int(self.step) + 1, run
 
@@ -164,39 +171,37 @@ class Saver:
             raise Failure(f"{message}; choose another --checkpoint-dir") from None
 
     def find_checkpoints(self, overwrite):
-        """Returns {path prefix: settings, or None if corrupt} of the folder's, newest first.
+        """Returns the path prefixes of the run's checkpoints in the folder, newest first.
 
         Raises a Failure if another program has saved there, or if a corrupt checkpoint, perhaps
-        another program's, would be overwritten.
+        another program's, or a file `checkpoint` that is not TensorFlow's would be overwritten.
         """
-        found = {}
         ours = list_checkpoints(self.folder)
-        others = {index.with_suffix("") for index in self.folder.glob("*.index")} - set(ours)
-        for path in [*ours, *others]:
+        # TensorFlow 0.x and 1.x write the graph beside each checkpoint, as .meta; ours have none.
+        files = [*self.folder.glob("*.index"), *self.folder.glob("*.meta")]
+        for path in sorted({*ours, *(file.with_suffix("") for file in files)}):
             try:
-                settings = read_settings(open_checkpoint(path))
-                foreign = settings is None
+                foreign = read_settings(open_checkpoint(path)) is None
             except CORRUPT:
-                settings = None
                 foreign = overwrite and path in ours
             if foreign:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
                 raise Failure(f"{message}, or choose another --checkpoint-dir")
-            if path in ours:
-                found[path] = settings
-        return found
+        state = self.folder / "checkpoint"
+        if not ours and state.exists() and not is_state_file(state):
+            raise Failure(f"{state} is in the way; move it, or choose another --checkpoint-dir")
+        return ours
 
     def restore_newest(self, found):
-        """Restores the newest intact checkpoint of `found`; returns its run's folder name, if any.
+        """Restores the newest intact checkpoint of `found`; returns the name of its curves' folder.
 
-        Raises a Failure if none is intact, or if it was trained with other settings.
+        Raises a Failure if none is intact, or if it was trained with other settings. Restores
+        nothing, and returns None, if nothing was found.
         """
-        for path, settings in found.items():
-            for name, value in self.settings.items() if settings else ():
-                if settings.get(name) != value:
-                    message = f"{path} was trained with {name}={settings.get(name)}, not {value}"
-                    raise Failure(f"{message}; use the same settings, or --overwrite to start over")
+        for path in found:
             try:
+                settings = read_settings(open_checkpoint(path))
+                self.check_settings(path, settings)
                 self.checkpoint.restore(str(path)).assert_consumed()
             except (AssertionError, *CORRUPT):
                 say(f"{path} is corrupt, truncated or from a different network; skipping it")
@@ -211,8 +216,15 @@ class Saver:
             raise Failure(f"no usable checkpoint in {self.folder}; use --overwrite to start over")
         say(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
+    def check_settings(self, path, settings):
+        """Raises a Failure if a checkpoint's run was trained with other settings than this one."""
+        for name, value in self.settings.items():
+            if settings.get(name) != value:
+                message = f"{path} was trained with {name}={settings.get(name)}, not {value}"
+                raise Failure(f"{message}; use the same settings, or --overwrite to start over")
+
     def save(self, step, run):
-        """Saves a checkpoint, then deletes all but the newest five.
+        """Saves a checkpoint, then deletes all but the newest KEEP.
 
         `run` is the name of the folder in which the run's curves are. Raises a Failure if it could
         not be saved, and leaves nothing of it.
@@ -225,10 +237,10 @@ class Saver:
                 # CheckpointManager believes the state file even if it lists another folder's.
                 (self.folder / "checkpoint").unlink(missing_ok=True)
                 self.manager = tf.train.CheckpointManager(
-                    self.checkpoint, str(self.folder), max_to_keep=5, checkpoint_name=NAME
+                    self.checkpoint, str(self.folder), max_to_keep=KEEP, checkpoint_name=NAME
                 )
             self.manager.save(step)
-            for old in [*self.replaced, *list_checkpoints(self.folder)[5:]]:
+            for old in [*self.replaced, *list_checkpoints(self.folder)[KEEP:]]:
                 if old != path:
                     delete_checkpoint(old)
             self.replaced = []
@@ -240,7 +252,8 @@ class Saver:
                 delete_checkpoint(path)
             cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file
             message = f"cannot save a checkpoint in {self.folder}: {cause}"
-            raise Failure(f"{message}. Fix that, then continue with --resume") from None
+            again = "start over with --overwrite" if self.replaced else "continue with --resume"
+            raise Failure(f"{message}. Fix that, then {again}") from None
 
     def delete_unfinished(self):
         """Deletes what a killed or failed save leaves: train_data-<step>_temp with its parts."""

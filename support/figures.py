@@ -2,16 +2,19 @@
 
 import io
 import signal
+import warnings
 
 from support import MPLBACKEND
-from support.files import write_whole
-from support.terminal import say, stop
+from support.files import check_png, write_whole
+from support.terminal import reason, say, stop
 
 import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
 from matplotlib.legend_handler import HandlerTuple
 
+# Matplotlib's font lacks e.g. Japanese: such letters of a file's name are boxes in a figure.
+warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
 # The user's matplotlibrc does not change how the figures look.
 in_default_style = matplotlib.style.context("default")
 
@@ -54,7 +57,8 @@ def draw_features(filters, images, maps, title, cell=28):
     box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
     axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
     axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-    figure.text(box[0], 1 - 8 / height, title, fontsize=9, va="top", linespacing=1.4)
+    style = {"fontsize": 9, "va": "top", "linespacing": 1.4, "parse_math": False}
+    figure.text(box[0], 1 - 8 / height, title, **style)
     return figure
 
 
@@ -71,7 +75,7 @@ def draw_predictions(images, y_conv, title, labels=None, names=None):
     total_height = -(-count // columns) * height + head
     figure = plt.figure(figsize=(total_width / 100, total_height / 100), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1), frameon=False, xticks=[], yticks=[])
-    # One set of axes, in pixels, for all: a hundred digits would take 200, which are slow.
+    # One set of axes, in pixels, for all: two for each digit would take seconds to draw.
     left = margin + np.arange(count) % columns * width  # [n]
     top = head + np.arange(count) // columns * height  # [n]
     floor = top + 80  # where the bars stand
@@ -92,7 +96,7 @@ def draw_predictions(images, y_conv, title, labels=None, names=None):
     axes.plot(left + frame[0], floor - frame[1], color="0.5", linewidth=0.8)
     axes.hlines(floor, left + 72, left + 223, color="0.5", linewidth=0.8)
 
-    def bars(digits, **style):  # one per cell
+    def bars(digits, **style):  # one for each image
         return axes.bar(bar_x[each, digits], -60 * y_conv[each, digits], 11, floor, **style)
 
     def marks(digits, marker, size, down, **style):
@@ -122,7 +126,8 @@ def draw_predictions(images, y_conv, title, labels=None, names=None):
         frameon=False,
     )
     axes.set(xlim=(0, total_width), ylim=(total_height, 0), aspect="auto")
-    figure.text(margin / total_width, 1 - 8 / total_height, title, fontsize=9, va="top")
+    style = {"fontsize": 9, "va": "top", "parse_math": False}
+    figure.text(margin / total_width, 1 - 8 / total_height, title, **style)
     return figure
 
 
@@ -150,16 +155,26 @@ def try_window():
 def select_backend(window):
     """Selects matplotlib's backend for the figures drawn from here on.
 
-    That is one with windows if `window` and if there is a display, otherwise one without.
+    That is one with windows if `window` and if there is a display, otherwise one without. Returns
+    whether it opens windows.
     """
-    try:
-        if window:
-            try_window()
-        else:
-            plt.switch_backend("agg")
-    except Exception as error:  # each GUI toolkit raises its own
-        say(f"cannot open a window ({error}); saving to a file instead")
-        plt.switch_backend("agg")
+    if window:
+        try:
+            return try_window()
+        except Exception as error:  # each GUI toolkit raises its own
+            say(f"cannot open a window ({reason(error)}); saving to a file instead")
+    plt.switch_backend("agg")
+    return False
+
+
+def prepare(paths, option, window):
+    """Selects the backend for figures that will be shown or saved to paths.
+
+    If they will be saved, raises a Failure that names the option if a path can't be written.
+    """
+    if not select_backend(window):
+        for path in paths:
+            check_png(path, option)
 
 
 @in_default_style

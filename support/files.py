@@ -18,7 +18,10 @@ def check_folder(folder, option):
 
 
 def check_png(path, option):
-    """Raises a Failure that names the option if no PNG file can be written to path."""
+    """Raises a Failure that names the option if no PNG file can be written to path.
+
+    Creates its folder if needed.
+    """
     if path.suffix.lower() != ".png" or os.path.isdir(path):
         raise Failure(f"{path} is not a PNG file's name; choose another {option}")
     try:

@@ -107,14 +107,16 @@ def as_pixels(image):
     if image.mode.startswith(("I", "F")):
         image = image.convert("F")  # 16 and 32 bits; Pillow's own way to 8 bits would clip them
     elif image.mode in ("1", "P", "PA"):
-        image = image.convert("RGBA")  # else reduced by leaving out pixels
+        image = image.convert("RGBA")  # in these modes Pillow would drop pixels, not average them
     image.thumbnail((LARGEST, LARGEST))
     image = ImageOps.exif_transpose(image)
     if image.mode == "F":
         grey = np.asarray(image)
+        if not np.isfinite(grey).all():
+            raise ValueError("some of its pixels are not finite numbers")
         grey = (grey - grey.min()) / (np.ptp(grey) or 1)
         return np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1)
-    # With colours times alpha, transparent is a colour too, unlike black or white.
+    # Multiplied by alpha, transparent is (0, 0, 0, 0): neither opaque black nor opaque white.
     return np.asarray(image.convert("RGBA").convert("RGBa"), np.float32) / 255
 
 

@@ -158,7 +158,7 @@ def read_files(data_dir):
 
 def read_file(data_dir, name):
     """Returns the File, gzipped or not, of one of MNIST's names; None if it is missing."""
-    kaggle = name.replace("-idx", ".idx")  # how Kaggle's copies of MNIST are called
+    kaggle = name.replace("-idx", ".idx")  # the names of Kaggle's copies
     for path in (data_dir / name, data_dir / f"{name}.gz", data_dir / kaggle):
         if not path.exists():
             continue

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from support.files import check_folder
+from support.files import check_folder, write_whole
 from support.terminal import say
 
 import tensorflow as tf
@@ -21,14 +21,15 @@ class RunWriter:
     `settings` is a dict with the keys "script", "data" and "seed", and perhaps more; `data_suffix`
     ends the folder's name. `run` is the name of the folder of a run that is resumed; then a new
     event file continues it. None of the files there is ever changed: a point that was logged
-    already is logged again with the same value, and TensorBoard shows it once. To a new folder go
-    the settings, as text, and the graph of the network's train_step.
+    already is logged again, on the same CPU with the same value, and TensorBoard shows it once. To
+    a new folder go the settings, as text, and the graph of the network's train_step. Beside a run
+    on MNIST, the post's own run is written, to compare it with.
     """
 
     def __init__(self, log_dir, network, settings, data_suffix="", run=None):
         check_folder(log_dir, "--log-dir")
         if run and not (log_dir / run).is_dir():
-            say(f"{log_dir / run} no longer exists; the curves start again from here")
+            say(f"{log_dir / run} does not exist; the curves start again from here")
             run = None
         self.folder = log_dir / run if run else new_folder(log_dir, settings, data_suffix)
         self.writer = tf.summary.create_file_writer(str(self.folder))
@@ -64,7 +65,7 @@ class RunWriter:
 
 
 def new_folder(log_dir, settings, data_suffix):
-    """Creates and returns a run's folder, named for date, time, and what is not the default."""
+    """Creates and returns a run's folder, named after the time and what is not the default."""
     suffix = f"-seed{settings['seed']}" if settings["seed"] != 1 else ""
     if settings.get("bfloat16"):
         suffix += "-bfloat16"
@@ -97,8 +98,8 @@ def write_the_posts_run(log_dir, script):
     if events.exists():
         return
     curve = Path(__file__).with_name(f"{script.split('_')[0]}_curve_tf0.12.1.csv")
-    # Moved there only once it is whole: a killed process must not leave half of a curve.
-    with tempfile.TemporaryDirectory(dir=log_dir, prefix=".") as unfinished:
+    # Written elsewhere until it is whole: a killed process must not leave half of a curve.
+    with tempfile.TemporaryDirectory() as unfinished:
         writer = tf.summary.create_file_writer(unfinished)
         with open(curve) as file, writer.as_default():
             for row in csv.DictReader(file):
@@ -107,7 +108,7 @@ def write_the_posts_run(log_dir, script):
         writer.close()
         (written,) = Path(unfinished).iterdir()
         events.parent.mkdir(exist_ok=True)
-        written.replace(events)
+        write_whole(events, written.read_bytes())
 
 
 def filters(tag, W):

@@ -79,8 +79,8 @@ def display():
     if not shutil.which("Xvfb"):
         pytest.skip("needs Xvfb")
     pytest.importorskip("tkinter")
-    words = ["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24"]
-    server = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    args = ["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24"]
+    server = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     yield f":{server.stdout.readline().strip()}"  # it prints the number as soon as it is ready
     server.kill()
     server.wait()

@@ -21,8 +21,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-LIMIT = 120  # seconds; no test waits longer
-NEW_PROCESS = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL")  # not inherited
+LIMIT = 120  # seconds; nothing is waited for any longer
+NOT_INHERITED = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL")
 
 forkserver = None
 if "forkserver" in multiprocessing.get_all_start_methods():
@@ -57,7 +57,7 @@ def execute(script, args, folder, streams, before, constants):
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
-    for name in NEW_PROCESS:
+    for name in NOT_INHERITED:
         os.environ.pop(name, None)
     os.chdir(folder)
     os.setpgrp()
@@ -79,13 +79,12 @@ class Running:
 
     started = []  # to kill those that a failed test has left (see conftest.py)
 
-    def __init__(self, args, folder=None, before=nothing, constants=None, **streams):
+    def __init__(self, args, folder=None, before=nothing, constants=None, stdout=None, stderr=None):
         if not forkserver:
             pytest.skip("needs a fork server")
         script, *args = map(str, args)
         self.folder = tempfile.TemporaryDirectory()
-        names = ("stdout", "stderr")
-        self.streams = [streams.get(name, f"{self.folder.name}/{name}") for name in names]
+        self.streams = [stdout or f"{self.folder.name}/out", stderr or f"{self.folder.name}/err"]
         arguments = script, args, str(folder or ROOT), self.streams, before, constants
         self.process = forkserver.Process(target=execute, args=arguments)
         self.process.start()

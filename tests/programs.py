@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from processes import LIMIT, NEW_PROCESS, ROOT
+from processes import LIMIT, NOT_INHERITED, ROOT
 
 # What the commands call: the scripts on small data.
 SHELL = """
@@ -18,7 +18,7 @@ single() { "$python" "$root/single_conv.py" --data-dir "$data" --log-dir logs "$
 double() { "$python" "$root/double_conv.py" --data-dir "$data" --log-dir logs "$@"; }
 visualize() { "$python" "$root/visualize_filters.py" "$checkpoint" --data-dir "$data" "$@"; }
 """
-# Each runs in a folder of its own; the longest comes first.
+# Each runs in a separate folder; the longest comes first.
 COMMANDS = {
     "double": "double --steps 100",
     "single": "single --steps 30 --figure figure.png",
@@ -45,7 +45,7 @@ def run_all(data, checkpoint, make_folder):
     make_folder(name) makes a new folder.
     """
     paths = {"python": sys.executable, "root": ROOT, "data": data, "checkpoint": checkpoint}
-    environment = {name: value for name, value in os.environ.items() if name not in NEW_PROCESS}
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     environment |= {name: str(path) for name, path in paths.items()}
 
     def run(command):

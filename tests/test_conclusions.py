@@ -79,11 +79,11 @@ def test_mistakes_are_counted_and_the_first_of_them_drawn(checkpoint, relabel, t
 def test_mistakes_are_those_whose_label_is_not_the_prediction(network, relabel, monkeypatch):
     import visualize_filters
 
-    data = relabel([3, 40, 499])
-    monkeypatch.setattr("sys.argv", ["", "train_data-7", "--data-dir", str(data), "--mistakes"])
+    test = input_data.read_data_sets(relabel([3, 40, 499])).test
+    monkeypatch.setattr("sys.argv", ["", "train_data-7", "--mistakes"])
     args = visualize_filters.options()
-    digits = visualize_filters.choose_test_digits(args, network, None)
-    test = input_data.read_data_sets(data).test
+    y_conv = network(test.images).y_conv.numpy()
+    digits = visualize_filters.choose_digits(args, test, y_conv, "title")
     np.testing.assert_array_equal(digits.images, test.images[[3, 40, 499]])
     np.testing.assert_array_equal(digits.labels, test.labels[[3, 40, 499]].argmax(1))
 
@@ -99,14 +99,15 @@ def test_without_mistakes_there_is_one_line_and_no_figure(checkpoint, relabel, t
 
 def test_each_image_has_a_line_and_its_predictions_a_figure(checkpoint, tmp_path):
     """In the order given, and without MNIST: its folder is empty."""
-    files = [write_digit(tmp_path / name) for name in ("seven.png", "another 7.bmp")]
+    files = [write_digit(tmp_path / name) for name in ("seven.png", "これは 7.bmp")]
     (tmp_path / "figures").mkdir()
     where = ["--data-dir", tmp_path / "nothing", "--dataset", "mnist"]
     out, err = draw(checkpoint, tmp_path / "figures", *where, "--image", *files)
     lines = out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["seven.png", "another 7.bmp"]
+    assert [line.split(":")[0] for line in lines] == ["seven.png", "これは 7.bmp"]
     assert all(re.fullmatch(r".*: \d \(0\.\d{4}\)", line) for line in lines)
     assert "download" not in err
+    assert "Warning" not in err  # of letters that matplotlib's font lacks
     assert pngs(tmp_path / "figures") == ["layer1.png", "layer2.png", "predictions.png"]
 
 
@@ -135,8 +136,9 @@ def test_predictions_are_labelled(network):
         (lambda path: path.write_bytes(write_digit(path).read_bytes()[:200]), "truncated"),
         (lambda path: Image.new("L", (99, 99), 255).save(path), "no ink"),
         (lambda path: Image.new("1", (13400, 13400), 1).save(path), "pixels"),
+        (lambda path: Image.new("F", (99, 99), np.nan).save(path, "tiff"), "not finite"),
     ],
-    ids=["missing", "folder", "text", "truncated", "blank", "bomb"],
+    ids=["missing", "folder", "text", "truncated", "blank", "bomb", "not finite"],
 )
 def test_bad_image_is_one_line_with_its_name(checkpoint, tmp_path, make, message):
     good, bad = write_digit(tmp_path / "good.png"), tmp_path / "bad.png"

@@ -206,5 +206,5 @@ def test_signal_closes_a_window_with_one_line(draw, number):
 
 def test_closing_the_window_ends_the_run(draw):
     out, err = draw(then=close_soon).result()
-    assert out == "shown\n"
+    assert out == "shown\nclosed\n"
     assert err.splitlines()[1:] == []

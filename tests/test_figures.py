@@ -1,5 +1,6 @@
 """Figures: every cell in its place, and a file if no window can be opened."""
 
+import contextlib
 import os
 import signal
 
@@ -11,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from processes import SMALL
-from windows import close_soon, open_windows
+from windows import close_soon, open_windows, wait_for
 
 
 def test_contact_sheet_puts_each_cell_in_its_place():
@@ -91,6 +92,22 @@ def test_other_names_are_refused(tmp_path, name):
         files.check_png(tmp_path / name, "--figure")
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_files_are_checked_only_if_they_will_be_written(tmp_path, monkeypatch, shown):
+    monkeypatch.setattr(figures, "try_window", lambda: shown)
+    (tmp_path / "figure.png").mkdir()
+    fails = pytest.raises(Failure, match="choose another --figure")
+    with contextlib.nullcontext() if shown else fails:
+        figures.prepare([tmp_path / "figure.png"], "--figure", window=True)
+
+
+def test_dollars_in_a_title_are_no_formula(tmp_path):
+    figure = figures.draw_features(*features()[:3], "run$x_$1\ntitle")
+    figures.as_png(figure, dpi=100)
+    images, y_conv = np.zeros([1, 784]), np.eye(10)[:1]
+    figures.as_png(figures.draw_predictions(images, y_conv, "run$x_$1\n", names=["$_$"]), dpi=100)
+
+
 def test_no_window_is_opened_unless_asked_for(monkeypatch):
     monkeypatch.setattr(figures, "MPLBACKEND", "svg")  # stands for one with windows
     figures.select_backend(window=True)
@@ -165,6 +182,6 @@ def test_a_signal_is_noticed_after_one_of_two_windows_was_closed(
     args = ["visualize_filters.py", undisturbed[0] / "train_data-60", "--data-dir", small_data]
     options = {"folder": tmp_path, "constants": SMALL}
     running = open_windows(display, *args, then=close_soon, **options)
-    running.process.join(0.5)
+    wait_for(running, "closed\n")
     running.send(signal.SIGTERM)
     running.result(128 + signal.SIGTERM)

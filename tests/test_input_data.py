@@ -413,10 +413,10 @@ def use_mirror(url, sums):
 
 
 def start_download(url, folder, **options):
-    words = ["single_conv.py", "--steps", 0, "--dataset", "mnist", "--data-dir", folder]
-    words += ["--log-dir", folder.parent / "logs", "--figure", folder.parent / "figure.png"]
+    args = ["single_conv.py", "--steps", 0, "--dataset", "mnist", "--data-dir", folder]
+    args += ["--log-dir", folder.parent / "logs", "--figure", folder.parent / "figure.png"]
     before = functools.partial(use_mirror, url, dict(SHA256))
-    return Running(words, before=before, **options)
+    return Running(args, before=before, **options)
 
 
 @pytest.fixture

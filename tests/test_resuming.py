@@ -212,7 +212,7 @@ def test_resume_refuses_other_settings(undisturbed, small_data, args, message):
 def test_curves_whose_folder_is_gone_start_again(undisturbed, small_data, copy):
     shutil.rmtree(copy / "logs")
     _, err = train(copy, small_data, "--steps", 65, "--resume")
-    assert "no longer exists; the curves start again from here" in err
+    assert "does not exist; the curves start again from here" in err
     values = read_events(only_run(copy / "logs"))
     assert [step for tag, step, _ in values if tag == "accuracy"] == [65]
 

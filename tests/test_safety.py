@@ -61,7 +61,9 @@ def test_overwrite_deletes_nothing_before_the_new_run_has_saved(undisturbed, sma
     (copy / "file").write_text("")
     args = ["--steps", 0, "--overwrite"]
     train(copy, small_data, *args, "--log-dir", copy / "file", code=1)
-    train(copy, small_data, *args, before=functools.partial(limit_file_size, 2**19), code=1)
+    full_disk = functools.partial(limit_file_size, 2**19)
+    _, err = train(copy, small_data, *args, before=full_disk, code=1)
+    assert err.splitlines()[-1].endswith("Fix that, then start over with --overwrite")
     assert saved_steps(copy) == [60, 55, 50, 45, 40]
     out, _ = train(copy, small_data, "--steps", 60, "--resume")
     assert out == undisturbed[1].splitlines(keepends=True)[-1]
@@ -81,6 +83,27 @@ def test_another_programs_checkpoint_is_never_touched(small_data, tmp_path, name
     _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
     assert f"{name} was not written by this script" in err
     assert files_in(tmp_path).items() >= before.items()
+
+
+@pytest.mark.parametrize("args", [[], ["--overwrite"], ["--resume"]])
+def test_checkpoint_of_2016_is_never_touched(small_data, tmp_path, args):
+    """One file, its graph beside it, and the state file."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        variable = tf.compat.v1.get_variable("v", initializer=1.0)
+        session.run(variable.initializer)
+        saver = tf.compat.v1.train.Saver([variable], write_version=1)
+        saver.save(session, str(tmp_path / "train_data"), global_step=100)
+    before = files_in(tmp_path)
+    _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
+    assert "train_data-100 was not written by this script" in err
+    assert files_in(tmp_path).items() >= before.items()
+
+
+def test_users_own_file_checkpoint_is_not_replaced(small_data, tmp_path):
+    (tmp_path / "checkpoint").write_text("my notes")
+    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
+    assert f"{tmp_path / 'checkpoint'} is in the way; move it" in err.splitlines()[-1]
+    assert (tmp_path / "checkpoint").read_text() == "my notes"
 
 
 def test_second_run_in_the_same_folder_is_refused(small_data, tmp_path):

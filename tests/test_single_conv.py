@@ -20,10 +20,10 @@ def short_run(programs):
     return programs["single"]
 
 
-def train(folder, small_data, *words, steps=0, **options):
+def train(folder, small_data, *args, steps=0, **options):
     """Runs single_conv.py on small data with everything below folder."""
     where = ["--data-dir", small_data, "--log-dir", folder / "logs", "--steps", steps]
-    return run("single_conv.py", *where, *words, folder=folder, **options)
+    return run("single_conv.py", *where, *args, folder=folder, **options)
 
 
 def test_stdout_is_the_posts(short_run):
@@ -109,9 +109,9 @@ def test_same_seed_gives_the_same_lines_in_a_separate_run(short_run, small_data)
 
 
 def test_progress_bar_is_for_terminals_and_leaves_stdout_alone(short_run, small_data, tmp_path):
-    words = ["--data-dir", small_data, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
+    args = ["--data-dir", small_data, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
     with pseudo_terminal() as (terminal, read):
-        running = Running(["single_conv.py", "--steps", 30, *words], stderr=terminal)
+        running = Running(["single_conv.py", "--steps", 30, *args], stderr=terminal)
         assert running.result()[0] == short_run.out
         shown = read()
     assert re.search(r"\d+/31 \[", shown)
@@ -126,16 +126,16 @@ def test_without_a_display_the_figure_goes_to_the_current_folder(small_data, tmp
 
 
 def test_rendered_digits_need_no_network_and_are_named_everywhere(tmp_path):
-    words = ["--steps", 0, "--dataset", "rendered", "--log-dir", tmp_path / "logs"]
-    out, _ = run("single_conv.py", *words, folder=tmp_path)
+    args = ["--steps", 0, "--dataset", "rendered", "--log-dir", tmp_path / "logs"]
+    out, _ = run("single_conv.py", *args, folder=tmp_path)
     assert out.splitlines()[-1].endswith(" (rendered digits, not MNIST)")
     assert only_run(tmp_path / "logs").name.endswith("-rendered")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_prints_one_line(small_data, tmp_path, number):
-    words = ["--data-dir", small_data, "--log-dir", tmp_path / "logs", "--steps", 10**6]
-    running = Running(["single_conv.py", *words], tmp_path)
+    args = ["--data-dir", small_data, "--log-dir", tmp_path / "logs", "--steps", 10**6]
+    running = Running(["single_conv.py", *args], tmp_path)
     running.lines(2)
     running.send(number)
     code, _, err = running.wait()
@@ -144,7 +144,7 @@ def test_stopping_prints_one_line(small_data, tmp_path, number):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("args", "code", "message"),
     [
         (["--steps", "-1"], 2, "'-1' is not an integer from 0 to"),
         (["--steps", "x"], 2, "'x' is not an integer"),
@@ -159,11 +159,11 @@ def test_stopping_prints_one_line(small_data, tmp_path, number):
         (["--data-dir", "file"], 1, "file: File exists; choose another --data-dir"),
     ],
 )
-def test_bad_command_line_is_refused_before_training(small_data, tmp_path, words, code, message):
+def test_bad_command_line_is_refused_before_training(small_data, tmp_path, args, code, message):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "nowhere").symlink_to("nothing")
-    out, err = train(tmp_path, small_data, "--figure", "new.png", *words, code=code)
+    out, err = train(tmp_path, small_data, "--figure", "new.png", *args, code=code)
     assert out == ""
     assert message in err.splitlines()[-1]
     assert (tmp_path / "file").read_text() == "mine"
@@ -172,8 +172,8 @@ def test_bad_command_line_is_refused_before_training(small_data, tmp_path, words
 
 def test_real_mnist_gives_the_posts_accuracy_and_curve(mnist_dir, tmp_path, posts_curve):
     """The default run: 0.975, and TensorFlow 0.12.1's curve until rounding differences dominate."""
-    words = ["--data-dir", mnist_dir, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
-    out, _ = run("single_conv.py", *words)
+    args = ["--data-dir", mnist_dir, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
+    out, _ = run("single_conv.py", *args)
     lines = out.splitlines()
     assert len(lines) == 102
     assert abs(float(lines[-1].removeprefix("test accuracy ")) - 0.975) <= 0.0015

@@ -42,10 +42,10 @@ def checkpoints(tmp_path_factory):
     return folder
 
 
-def draw(checkpoint, small_data, folder, *words):
+def draw(checkpoint, small_data, folder, *args):
     """Runs visualize_filters.py on small data; figures go to folder. Returns the Result."""
-    words = [checkpoint, "--data-dir", small_data, "--figure-dir", folder, *words]
-    return run_here(visualize_filters, *words)
+    args = [checkpoint, "--data-dir", small_data, "--figure-dir", folder, *args]
+    return run_here(visualize_filters, *args)
 
 
 def sheet_in(path):
@@ -78,7 +78,7 @@ def expected_sheets(small_data, chosen, sub_filter):
 
 
 @pytest.mark.parametrize(
-    ("words", "chosen", "sub_filter"),
+    ("args", "chosen", "sub_filter"),
     [
         ([], range(10), 0),
         (["--first", 3, "--sub-filter", 31], range(3), 31),
@@ -86,9 +86,9 @@ def expected_sheets(small_data, chosen, sub_filter):
     ],
 )
 def test_figures_show_the_networks_own_filters_and_feature_maps(
-    checkpoints, small_data, tmp_path, words, chosen, sub_filter
+    checkpoints, small_data, tmp_path, args, chosen, sub_filter
 ):
-    draw(checkpoints / "train_data-7", small_data, tmp_path, *words)
+    draw(checkpoints / "train_data-7", small_data, tmp_path, *args)
     if chosen is None:
         labels = input_data.read_data_sets(small_data).test.labels.argmax(1)
         threes, fives = (np.flatnonzero(labels == digit) for digit in (3, 5))
@@ -124,7 +124,7 @@ def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_di
     assert "warning" not in result.err
 
 
-@pytest.mark.parametrize("suffix", ["", ".index", ".data-00000-of-00001"])
+@pytest.mark.parametrize("suffix", ["", ".index", ".meta", ".data-00000-of-00001"])
 def test_file_of_a_checkpoint_may_be_named(monkeypatch, suffix):
     monkeypatch.setattr(sys, "argv", ["visualize_filters.py", f"a/train_data-7{suffix}"])
     assert visualize_filters.options().checkpoint == pathlib.Path("a/train_data-7")
@@ -138,8 +138,8 @@ def test_first_ten_digits_of_the_default_runs_last_checkpoint_are_the_default(mo
 
 
 def test_titles_name_the_checkpoint_the_data_and_the_sub_filter(checkpoints, small_data, tmp_path):
-    words = ["--first", 3, "--sub-filter", 31]
-    result = draw(checkpoints / "train_data-7", small_data, tmp_path, *words)
+    args = ["--first", 3, "--sub-filter", 31]
+    result = draw(checkpoints / "train_data-7", small_data, tmp_path, *args)
     accuracy = result.out.removeprefix("test accuracy ").split()[0]
     below = f"train_data-7, not MNIST, test accuracy {accuracy}"
     assert result.titles == [
@@ -153,9 +153,9 @@ def test_figure_dir_opens_no_windows_and_without_it_they_are_tried(
     checkpoints, small_data, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    words = [checkpoints / "train_data-7", "--data-dir", small_data, "--first", 1]
-    assert run_here(visualize_filters, *words).backend == "svg"
-    assert run_here(visualize_filters, *words, "--figure-dir", tmp_path / "new").backend == "agg"
+    args = [checkpoints / "train_data-7", "--data-dir", small_data, "--first", 1]
+    assert run_here(visualize_filters, *args).backend == "svg"
+    assert run_here(visualize_filters, *args, "--figure-dir", tmp_path / "new").backend == "agg"
 
 
 def test_dataset_option_reaches_the_data(checkpoints, small_data, tmp_path, monkeypatch):
@@ -183,13 +183,13 @@ def test_same_data_as_the_checkpoints_bring_no_warning(small_data, tmp_path):
 
 
 def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, small_data, tmp_path):
-    words = [checkpoints / "train_data-7", "--data-dir", small_data, "--first", 1]
-    run("visualize_filters.py", *words, folder=tmp_path)
+    args = [checkpoints / "train_data-7", "--data-dir", small_data, "--first", 1]
+    run("visualize_filters.py", *args, folder=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["layer1.png", "layer2.png"]
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("args", "code", "message"),
     [
         (["--sub-filter", "32"], 2, "from 0 to 31"),
         (["--first", "0"], 2, "from 1 to 100"),
@@ -198,10 +198,10 @@ def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, sma
         (["--figure-dir", "file"], 1, "choose another --figure-dir"),
     ],
 )
-def test_bad_command_line_is_refused(checkpoints, small_data, tmp_path, words, code, message):
+def test_bad_command_line_is_refused(checkpoints, small_data, tmp_path, args, code, message):
     (tmp_path / "file").write_text("mine")
     base = [checkpoints / "train_data-7", "--data-dir", small_data]
-    out, err = run("visualize_filters.py", *base, *words, code=code, folder=tmp_path)
+    out, err = run("visualize_filters.py", *base, *args, code=code, folder=tmp_path)
     assert out == ""
     assert message in err.splitlines()[-1]
 

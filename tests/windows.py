@@ -14,7 +14,11 @@ def leave_open(figure):
 
 
 def close_soon(figure):
-    figure.canvas.get_tk_widget().after(100, plt.close, figure)
+    def close():
+        plt.close(figure)
+        terminal.report("closed")
+
+    figure.canvas.get_tk_widget().after(100, close)
 
 
 def tell_when_shown(display, then):
@@ -34,5 +38,10 @@ def tell_when_shown(display, then):
 def open_windows(display, *args, then=leave_open, **options):
     """Starts a script on a display; returns it, as Running, once its windows are open."""
     running = Running(args, before=functools.partial(tell_when_shown, display, then), **options)
-    wait_until(lambda: "shown\n" in running.stdout or not running.process.is_alive())
+    wait_for(running, "shown\n")
     return running
+
+
+def wait_for(running, line):
+    """Waits until a script has printed a line, or has ended."""
+    wait_until(lambda: line in running.stdout or not running.process.is_alive())
