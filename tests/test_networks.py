@@ -1,5 +1,7 @@
 """The networks: weights, layers, gradients, dropout, and the optimized training step."""
 
+import pathlib
+
 from support import kernels
 
 import numpy as np
@@ -271,3 +273,14 @@ def test_bfloat16_reaches_the_convolutions_and_is_off_again(batch):
         steps.append(float(network.train_step(*batch, [1, 0])))
     assert steps[0] == steps[2] != steps[1]
     assert abs(steps[1] / steps[0] - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("flags", "warns"), [("sse2 avx2", True), ("avx2 avx512_bf16", False), ("amx_bf16", False)]
+)
+def test_bfloat16_warns_on_cpus_without_it(monkeypatch, capsys, flags, warns):
+    monkeypatch.setattr(pathlib.Path, "exists", lambda path: True)
+    monkeypatch.setattr(pathlib.Path, "read_text", lambda path: f"flags: {flags}\n")
+    kernels.use_bfloat16(True)
+    kernels.use_bfloat16(False)
+    assert ("may be slower" in capsys.readouterr().err) == warns

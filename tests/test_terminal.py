@@ -11,7 +11,7 @@ import subprocess
 import sys
 import types
 
-from support import files, input_data, kernels, terminal
+from support import input_data, terminal
 
 import pytest
 from processes import LIMIT, ROOT, Running, interrupt_at, run
@@ -240,58 +240,6 @@ def test_bar_of_a_resumed_run_begins_where_it_was_left(monkeypatch):
     assert first.startswith(" 59%|")
 
 
-def test_figure_paths_are_checked_before_anything_else(tmp_path):
-    loop, file = tmp_path / "loop.png", tmp_path / "file"
-    loop.symlink_to(loop)
-    file.write_text("mine")
-    (tmp_path / "link.png").symlink_to(file / "figure.png")
-    reasons = {
-        loop: "Too many levels of symbolic links",
-        tmp_path / "link.png": "Not a directory",
-        tmp_path / f"{'x' * 252}.png": "File name too long",
-    }
-    for path, reason in reasons.items():
-        with pytest.raises(terminal.Failure, match=f"{reason}; choose another --figure"):
-            files.check_png(path, "--figure")
-
-
-@pytest.mark.parametrize(
-    ("script", "option", "name"),
-    [("single_conv.py", "--figure", "layer1.png"), ("visualize_filters.py", "--figure-dir", "")],
-)
-def test_figure_that_cannot_be_written_stops_the_script_at_once(tmp_path, script, option, name):
-    (tmp_path / "layer1.png").symlink_to("layer1.png")
-    out, err = run(script, option, tmp_path / name, code=1)
-    assert out == ""
-    assert err.count("\n") == 1
-    assert "layer1.png: Too many levels of symbolic links; choose another" in err
-
-
-def test_longest_file_name_can_be_written(tmp_path):
-    path = tmp_path / f"{'x' * 251}.png"
-    files.check_png(path, "--figure")
-    files.write_whole(path, b"png")
-    assert path.read_bytes() == b"png"
-
-
-def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fill_the_disk(temporary, data):
-        temporary.write_text("half")
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(pathlib.Path, "write_bytes", fill_the_disk)
-        with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
-            files.write_whole(path, b"new")
-    assert [file.name for file in tmp_path.iterdir()] == ["file"]
-    assert path.read_text() == "old"
-    files.write_whole(path, b"new")
-    assert path.read_text() == "new"
-
-
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("31", 31), ("-1", None), ("32", None)])
 def test_integer_has_bounds(text, number):
     parse = terminal.integer(0, 31)
@@ -300,17 +248,6 @@ def test_integer_has_bounds(text, number):
             parse(text)
     else:
         assert parse(text) == number
-
-
-@pytest.mark.parametrize(
-    ("flags", "warns"), [("sse2 avx2", True), ("avx2 avx512_bf16", False), ("amx_bf16", False)]
-)
-def test_bfloat16_warns_on_cpus_without_it(monkeypatch, capsys, flags, warns):
-    monkeypatch.setattr(pathlib.Path, "exists", lambda path: True)
-    monkeypatch.setattr(pathlib.Path, "read_text", lambda path: f"flags: {flags}\n")
-    kernels.use_bfloat16(True)
-    kernels.use_bfloat16(False)
-    assert ("may be slower" in capsys.readouterr().err) == warns
 
 
 @pytest.mark.parametrize("version", [(3, 9, 18), (3, 14, 0)])
