@@ -80,7 +80,8 @@ def new_folder(log_dir, settings, data_suffix):
 def graph_of(function):
     """Returns the GraphDef of a tf.function, without the nodes that tf.function itself adds.
 
-    These, its output plumbing, are outside all name scopes.
+    These, its output plumbing, are outside all name scopes. Unlike the post's, the graph of
+    train_step does not contain the accuracy, which only the reports compute.
     """
     graph = function.get_concrete_function().graph.as_graph_def()
     nodes = [node for node in graph.node if "/" in node.name]
