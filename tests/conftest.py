@@ -1,6 +1,8 @@
 """What the tests share: synthetic digits, and real MNIST if available."""
 
+import concurrent.futures
 import functools
+import multiprocessing.forkserver
 import os
 import pathlib
 import shutil
@@ -8,18 +10,22 @@ import subprocess
 
 import support  # noqa: F401  TensorFlow without its start-up messages
 
+import processes
 import pytest
 import tensorflow as tf
 from digits import write_digits
 from double_runs import train
 from in_process import seeded_double, seeded_single
 from processes import ROOT, Running
-from programs import run_all
+from programs import start_all
 
 from double_conv import DoubleConv
 
 for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
     os.environ.pop(name, None)
+
+if processes.forkserver:
+    multiprocessing.forkserver.ensure_running()  # imports TensorFlow while pytest collects tests
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +51,14 @@ def undisturbed(small_data, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def programs(small_data, tmp_path_factory):
-    """Runs of the scripts as a user starts them: {name: Ended} (see programs.py)."""
+    """Returns a function from a command's name in programs.py to its Ended, once it has ended."""
     if not shutil.which("bash"):
         pytest.skip("needs bash")
     checkpoint = tmp_path_factory.mktemp("checkpoint") / "train_data-7"
     tf.train.Checkpoint(network=DoubleConv(seed=5)).write(str(checkpoint))
-    return run_all(small_data, checkpoint, tmp_path_factory.mktemp)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = start_all(pool, small_data, checkpoint, tmp_path_factory.mktemp)
+        yield lambda name: futures[name].result()
 
 
 @pytest.fixture

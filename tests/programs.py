@@ -1,9 +1,8 @@
 """Runs the scripts in a shell, as a user does: where their start itself is tested.
 
-Each takes seconds, so they run side by side, once in a session (see `programs` in conftest.py).
+Each takes seconds, so they run once in a session, beside the tests (see `programs` in conftest.py).
 """
 
-import concurrent.futures
 import os
 import pathlib
 import subprocess
@@ -18,15 +17,14 @@ single() { "$python" "$root/single_conv.py" --data-dir "$data" --log-dir logs "$
 double() { "$python" "$root/double_conv.py" --data-dir "$data" --log-dir logs "$@"; }
 visualize() { "$python" "$root/visualize_filters.py" "$checkpoint" --data-dir "$data" "$@"; }
 """
-# Each runs in a separate folder; the longest comes first.
+# Each runs in a separate folder; in the order in which the tests need them.
 COMMANDS = {
     "double": "double --steps 100",
+    "variables": "MPLBACKEND=nonsense DISPLAY=:987654 TF_CPP_MIN_LOG_LEVEL=0 single --steps 0",
     "single": "single --steps 30 --figure figure.png",
-    "visualize": "visualize --figure-dir new",
-    "wrong MPLBACKEND": "MPLBACKEND=nonsense DISPLAY=:987654 single --steps 0",
     "closed streams": "single --steps 20 --figure figure.png <&- >&- 2>&-",
     "help into a closed pipe": "single --help | true",
-    "TensorFlow's messages": "TF_CPP_MIN_LOG_LEVEL=0 single --help",
+    "visualize": "visualize --figure-dir new",
 }
 
 
@@ -39,8 +37,8 @@ class Ended(NamedTuple):
     folder: pathlib.Path
 
 
-def run_all(data, checkpoint, make_folder):
-    """Runs all commands, as many at a time as there are cores; returns {name: Ended}.
+def start_all(pool, data, checkpoint, make_folder):
+    """Starts all commands in a pool; returns {name: future of its Ended}.
 
     make_folder(name) makes a new folder.
     """
@@ -55,5 +53,4 @@ def run_all(data, checkpoint, make_folder):
         ended = subprocess.run(shell, cwd=folder, env=environment, **options)
         return Ended(ended.returncode, ended.stdout, ended.stderr, folder)
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(COMMANDS, pool.map(run, COMMANDS.values())))
+    return {name: pool.submit(run, command) for name, command in COMMANDS.items()}

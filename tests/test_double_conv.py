@@ -41,7 +41,7 @@ def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, 
 
 def test_reports_and_checkpoints_are_every_100_steps(programs):
     """The script as it is, with none of its constants replaced."""
-    code, out, err, folder = programs["double"]
+    code, out, err, folder = programs("double")
     assert code == 0, err
     assert [line.split(",")[0] for line in out.splitlines()[:-1]] == ["step 0", "step 100"]
     assert saved_steps(folder) == [100, 0]

@@ -158,7 +158,7 @@ def test_figure_is_saved_if_the_display_is_gone(tmp_path, monkeypatch, capsys, b
 
 
 def test_wrong_mplbackend_does_not_stop_a_run(programs):
-    code, _, err, folder = programs["wrong MPLBACKEND"]
+    code, _, err, folder = programs("variables")
     assert code == 0, err
     assert "saving to a file instead" in err
     assert err.splitlines()[-1] == "figure: single_conv.png"

@@ -17,7 +17,7 @@ from single_conv import SingleConv
 @pytest.fixture(scope="module")
 def short_run(programs):
     """A run of 31 steps on small data."""
-    return programs["single"]
+    return programs("single")
 
 
 def train(folder, small_data, *args, steps=0, **options):

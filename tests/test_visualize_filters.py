@@ -98,7 +98,7 @@ def test_figures_show_the_networks_own_filters_and_feature_maps(
 
 
 def test_output_of_a_run_as_a_program(programs):
-    code, out, err, folder = programs["visualize"]
+    code, out, err, folder = programs("visualize")
     assert code == 0, err
     assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
     restored, data, *rest = err.splitlines()

@@ -29,6 +29,8 @@ COLUMNS = {
     "`double_conv.py`": ["double"],
     "`double_conv.py --bfloat16`": ["double", "--bfloat16"],
 }
+# Tells glibc to keep freed memory: else PyTorch's first network faults it in again at each step.
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
 PEERS = {
     "PyTorch, eager, bare loop": ["peer_torch.py"],
     "PyTorch, eager, same work": ["peer_torch.py", "--reports"],
@@ -97,6 +99,7 @@ def speed(command):
         process = subprocess.run(
             [sys.executable, *map(str, command)],
             cwd=folder,
+            env=os.environ | KEEP_MEMORY,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
