@@ -26,6 +26,8 @@ def read_run(folder, tag):
     if not folder.is_dir():
         raise terminal.Failure(f"{folder}: no such run; give the folder printed after `curves:`")
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    if tag not in events.Tags()["tensors"]:
+        raise terminal.Failure(f"{folder} has no scalar {tag}; give a training script's run")
     points = events.Tensors(tag)
     values = [float(tf.make_ndarray(point.tensor_proto)) for point in points]
     return np.array([point.step for point in points]), np.array(values)
@@ -76,7 +78,7 @@ def main():
     args = parser.parse_args()
     files.check_png(args.figure, "--figure")
     figures.select_backend(window=False)
-    files.write_whole(args.figure, figures.as_png(draw(args.runs), dpi=110))
+    files.write_whole(args.figure, figures.as_png(draw(map(Path.resolve, args.runs)), dpi=110))
     terminal.say(f"figure: {args.figure}")
 
 

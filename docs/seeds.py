@@ -9,9 +9,11 @@ Example:
     python docs/seeds.py double-without-dropout --seeds 1-5
 """
 
+import argparse
 import csv
 import datetime
 import platform
+import re
 import sys
 from pathlib import Path
 from unittest import mock
@@ -114,14 +116,24 @@ def append(experiment, seed, test_accuracy):
 
 def seed_range(text):
     """An argparse type: "1-100" or a single seed."""
-    first, _, last = text.partition("-")
-    integer = terminal.integer(0)
-    return range(integer(first), integer(last or first) + 1)
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if not match or int(match[1]) > int(match[2] or match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a seed nor a range such as 1-100")
+    return range(int(match[1]), int(match[2] or match[1]) + 1)
 
 
 def options():
     """Returns the command line's options."""
-    parser = terminal.parser(__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=terminal.path,
+        default="/tmp/data",
+        metavar="DIR",
+        help="folder of MNIST's four files, downloaded if missing (default: %(default)s)",
+    )
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument(
         "--seeds",

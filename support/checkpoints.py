@@ -64,8 +64,17 @@ def open_checkpoint(path):
 
 
 def read_settings(reader):
-    """Returns the settings in a checkpoint of ours, None in another program's."""
-    return json.loads(reader.get_tensor(SETTINGS)) if reader.has_tensor(SETTINGS) else None
+    """Returns the settings in a checkpoint of ours, None in another program's.
+
+    Raises ValueError, one of CORRUPT, if they are not a JSON object.
+    """
+    if not reader.has_tensor(SETTINGS):
+        return None
+    text = reader.get_tensor(SETTINGS)
+    settings = json.loads(text) if isinstance(text, bytes) else None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{SETTINGS} is not a JSON object")
+    return settings
 
 
 def restore(network, path):
@@ -99,8 +108,9 @@ def restore(network, path):
 
 
 def is_state_file(path):
-    """Tells whether path is TensorFlow's state file, which names the newest checkpoint."""
-    return path.is_file() and path.read_bytes().startswith(b"model_checkpoint_path")
+    """Tells whether path is TensorFlow's state file, perhaps left empty by a killed process."""
+    start = b"model_checkpoint_path"
+    return path.is_file() and path.read_bytes()[: len(start)] in (start, b"")
 
 
 def this_cpu():
@@ -188,7 +198,7 @@ class Saver:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
                 raise Failure(f"{message}, or choose another --checkpoint-dir")
         state = self.folder / "checkpoint"
-        if not ours and state.exists() and not is_state_file(state):
+        if os.path.lexists(state) and not is_state_file(state):
             raise Failure(f"{state} is in the way; move it, or choose another --checkpoint-dir")
         return ours
 
@@ -213,7 +223,7 @@ class Saver:
                 say("differ slightly from those of an uninterrupted run")
             return settings.get("run")
         if found:
-            raise Failure(f"no usable checkpoint in {self.folder}; use --overwrite to start over")
+            raise Failure(f"no usable checkpoint in {self.folder}; move them away to start over")
         say(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
     def check_settings(self, path, settings):

@@ -22,7 +22,8 @@ def check_png(path, option):
 
     Creates its folder if needed.
     """
-    if path.suffix.lower() != ".png" or os.path.isdir(path):
+    in_the_way = os.path.exists(path) and not os.path.isfile(path)  # a folder, a device
+    if path.suffix.lower() != ".png" or in_the_way:
         raise Failure(f"{path} is not a PNG file's name; choose another {option}")
     try:
         path.stat()

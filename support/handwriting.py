@@ -111,11 +111,11 @@ def as_pixels(image):
     image.thumbnail((LARGEST, LARGEST))
     image = ImageOps.exif_transpose(image)
     if image.mode == "F":
-        grey = np.asarray(image)
+        grey = np.asarray(image, np.float64)
         if not np.isfinite(grey).all():
             raise ValueError("some of its pixels are not finite numbers")
         grey = (grey - grey.min()) / (np.ptp(grey) or 1)
-        return np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1)
+        return np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1).astype(np.float32)
     # Multiplied by alpha, transparent is (0, 0, 0, 0): neither opaque black nor opaque white.
     return np.asarray(image.convert("RGBA").convert("RGBa"), np.float32) / 255
 

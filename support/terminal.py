@@ -67,6 +67,7 @@ def stop(number, _):
 
 def run(main, if_stopped=""):
     """Runs main() with one-line errors; a signal to stop prints "stopped" and if_stopped."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name that it can't encode
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         # Ignored already: Ctrl-C in a background job, SIGHUP under nohup.

@@ -1,5 +1,6 @@
 """Files: can they be written, and written whole."""
 
+import os
 import pathlib
 
 from support import files, terminal
@@ -33,6 +34,12 @@ def test_figure_that_cannot_be_written_stops_the_script_at_once(tmp_path, script
     assert out == ""
     assert err.count("\n") == 1
     assert "layer1.png: Too many levels of symbolic links; choose another" in err
+
+
+def test_a_link_to_a_device_is_no_place_for_a_figure(tmp_path):
+    (tmp_path / "link.png").symlink_to(os.devnull)
+    with pytest.raises(terminal.Failure, match="is not a PNG file's name"):
+        files.check_png(tmp_path / "link.png", "--figure")
 
 
 def test_longest_file_name_can_be_written(tmp_path):

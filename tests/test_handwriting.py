@@ -107,6 +107,15 @@ def test_a_thick_pen_leaves_loops_open():
     assert upper[3:7].min() == lower[3:7].min() == 0
 
 
+def test_range_of_a_float_image_does_not_matter(tmp_path):
+    paper = 1 - 2 * draw(TWO)  # from -1 (ink) to 1
+    image, huge = (
+        read_image(saved(Image.fromarray(paper * np.float32(scale)), tmp_path / f"{scale}.tif"))
+        for scale in (1, 3e38)
+    )
+    assert_alike(image, huge)
+
+
 def test_without_ink_all_is_zero():
     assert not like_mnist(np.zeros([280, 280])).any()
 

@@ -99,11 +99,22 @@ def test_checkpoint_of_2016_is_never_touched(small_data, tmp_path, args):
     assert files_in(tmp_path).items() >= before.items()
 
 
-def test_users_own_file_checkpoint_is_not_replaced(small_data, tmp_path):
-    (tmp_path / "checkpoint").write_text("my notes")
-    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
-    assert f"{tmp_path / 'checkpoint'} is in the way; move it" in err.splitlines()[-1]
-    assert (tmp_path / "checkpoint").read_text() == "my notes"
+@pytest.mark.parametrize("args", [["--resume"], ["--overwrite"]])
+def test_users_own_file_checkpoint_is_not_replaced(small_data, copy, args):
+    (copy / "checkpoint").write_text("my notes")
+    _, err = train(copy, small_data, "--steps", 65, *args, code=1)
+    assert f"{copy / 'checkpoint'} is in the way; move it" in err.splitlines()[-1]
+    assert (copy / "checkpoint").read_text() == "my notes"
+    assert saved_steps(copy) == [60, 55, 50, 45, 40]
+
+
+@pytest.mark.parametrize("settings", ["[1]", "5", "no JSON", 1.5])
+def test_checkpoint_with_other_settings_than_a_json_object_is_corrupt(tmp_path, settings):
+    saver = checkpoints.Saver(tmp_path, tf.Module(), {})
+    saver.checkpoint.settings = tf.Variable(settings)
+    saver.checkpoint.write(str(tmp_path / "train_data-0"))
+    with pytest.raises(checkpoints.CORRUPT):
+        checkpoints.read_settings(checkpoints.open_checkpoint(tmp_path / "train_data-0"))
 
 
 def test_second_run_in_the_same_folder_is_refused(small_data, tmp_path):

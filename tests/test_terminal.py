@@ -186,6 +186,21 @@ def test_out_of_memory_is_one_line(tmp_path):
     assert err == "double_conv.py: out of memory\n"
 
 
+def report_a_japanese_name():
+    terminal.report("七.png")
+    raise terminal.Failure("that was all")
+
+
+def write_ascii():
+    sys.stdout.reconfigure(encoding="ascii")
+    instead_of_the_data(report_a_japanese_name)
+
+
+def test_letters_that_stdout_cannot_encode_are_escaped(tmp_path):
+    out, err = run("double_conv.py", code=1, folder=tmp_path, before=write_ascii)
+    assert (out, err) == ("\\u4e03.png\n", "double_conv.py: that was all\n")
+
+
 # Imported in place of TensorFlow: Ctrl-C in the middle of its import.
 INTERRUPTED_IMPORT = """
 import os, signal
