@@ -6,11 +6,14 @@ import pathlib
 from support import checkpoints, input_data
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from double_runs import args_for, saved_steps, train, variables_of
 from processes import ROOT, SHORT, Running, nothing, only_run, read_events, run
 
 from double_conv import DoubleConv
+
+pytestmark = pytest.mark.usefixtures("programs")  # starts them now; the last test needs one
 
 
 def test_reports_and_checkpoints(undisturbed):
@@ -37,14 +40,6 @@ def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, 
     again, err = run("visualize_filters.py", *args, folder=tmp_path / "other")
     assert again == out.splitlines(keepends=True)[-1]
     assert "warning" not in err
-
-
-def test_reports_and_checkpoints_are_every_100_steps(programs):
-    """The script as it is, with none of its constants replaced."""
-    code, out, err, folder = programs("double")
-    assert code == 0, err
-    assert [line.split(",")[0] for line in out.splitlines()[:-1]] == ["step 0", "step 100"]
-    assert saved_steps(folder) == [100, 0]
 
 
 def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(small_data, tmp_path):
@@ -124,3 +119,11 @@ def test_100_steps_on_real_mnist_learn(mnist_dir, tmp_path):
     accuracies = [float(line.split()[-1]) for line in out.splitlines()[:-1]]
     assert len(accuracies) == 2
     assert accuracies[-1] > accuracies[0]
+
+
+def test_reports_and_checkpoints_are_every_100_steps(programs):
+    """The script as it is, with none of its constants replaced."""
+    code, out, err, folder = programs("double")
+    assert code == 0, err
+    assert [line.split(",")[0] for line in out.splitlines()[:-1]] == ["step 0", "step 100"]
+    assert saved_steps(folder) == [100, 0]
