@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, files, summaries, terminal
+from support import figures, summaries, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,10 +76,8 @@ def main():
         "--figure", type=terminal.path, default=Path(__file__).with_name("curves.png")
     )
     args = parser.parse_args()
-    files.check_png(args.figure, "--figure")
-    figures.select_backend(window=False)
-    files.write_whole(args.figure, figures.as_png(draw(map(Path.resolve, args.runs)), dpi=110))
-    terminal.say(f"figure: {args.figure}")
+    figures.prepare([args.figure], "--figure", window=False)
+    figures.show_or_save([draw(map(Path.resolve, args.runs))], [args.figure], dpi=110)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, files, terminal
+from support import figures, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -65,8 +65,7 @@ def main():
         print("| " + " | ".join(summary(experiment)) + " |")
     figures.select_backend(window=False)
     path = Path(__file__).with_name("luck.png")
-    files.write_whole(path, figures.as_png(draw(seeds.read("single")), dpi=150))
-    terminal.say(f"figure: {path}")
+    figures.show_or_save([draw(seeds.read("single"))], [path], dpi=150)
 
 
 if __name__ == "__main__":

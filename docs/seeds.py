@@ -13,7 +13,6 @@ import argparse
 import csv
 import datetime
 import platform
-import re
 import sys
 from pathlib import Path
 from unittest import mock
@@ -116,10 +115,12 @@ def append(experiment, seed, test_accuracy):
 
 def seed_range(text):
     """An argparse type: "1-100" or a single seed."""
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
-    if not match or int(match[1]) > int(match[2] or match[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a seed nor a range such as 1-100")
-    return range(int(match[1]), int(match[2] or match[1]) + 1)
+    first, dash, last = text.partition("-")
+    integer = terminal.integer(0)
+    seeds = range(integer(first), integer(last if dash else first) + 1)
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"{text!r} has no seeds; the first one is too large")
+    return seeds
 
 
 def options():
@@ -127,13 +128,7 @@ def options():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data-dir",
-        type=terminal.path,
-        default="/tmp/data",
-        metavar="DIR",
-        help="folder of MNIST's four files, downloaded if missing (default: %(default)s)",
-    )
+    terminal.add_data_dir(parser)
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument(
         "--seeds",

@@ -257,7 +257,7 @@ class Saver:
         except (tf.errors.OpError, OSError) as error:
             self.delete_unfinished()
             try:
-                open_checkpoint(path)
+                read_settings(open_checkpoint(path))
             except CORRUPT:  # its index is missing or truncated
                 delete_checkpoint(path)
             cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file

@@ -138,13 +138,7 @@ def parser(description):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--data-dir",
-        type=path,
-        default="/tmp/data",
-        metavar="DIR",
-        help="folder of MNIST's four files, downloaded if missing (default: %(default)s)",
-    )
+    add_data_dir(parser)
     parser.add_argument(
         "--dataset",
         choices=["auto", "mnist", "rendered"],
@@ -152,6 +146,17 @@ def parser(description):
         help="%(default)s (default) is MNIST if available, else digits rendered from fonts",
     )
     return parser
+
+
+def add_data_dir(parser):
+    """Adds the option for MNIST's folder."""
+    parser.add_argument(
+        "--data-dir",
+        type=path,
+        default="/tmp/data",
+        metavar="DIR",
+        help="folder of MNIST's four files, downloaded if missing (default: %(default)s)",
+    )
 
 
 def add_training_options(parser, steps, log_dir):

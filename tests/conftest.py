@@ -10,13 +10,12 @@ import subprocess
 
 import support  # noqa: F401  TensorFlow without its start-up messages
 
-import processes
 import pytest
 import tensorflow as tf
 from digits import write_digits
 from double_runs import train
 from in_process import seeded_double, seeded_single
-from processes import ROOT, Running
+from processes import ROOT, Running, forkserver
 from programs import start_all
 
 from double_conv import DoubleConv
@@ -24,7 +23,7 @@ from double_conv import DoubleConv
 for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
     os.environ.pop(name, None)
 
-if processes.forkserver:
+if forkserver:
     multiprocessing.forkserver.ensure_running()  # imports TensorFlow while pytest collects tests
 
 

@@ -16,16 +16,26 @@ from processes import block, interrupt_at, kill_myself, nothing, only_run, read_
 
 
 def test_stopped_run_resumes_as_if_it_had_not_stopped(undisturbed, small_data, tmp_path):
+    """Two runs side by side, one for each core and each signal."""
     before = functools.partial(interrupt_at, block, "support.summaries", "histogram", count=5)
-    running = start_training(tmp_path, small_data, "--steps", 60, before=before)
-    running.lines(4)
-    running.send(signal.SIGINT)
-    code, first, err = running.wait()
-    assert code == 128 + signal.SIGINT
-    assert err.splitlines()[-1] == "double_conv.py: stopped; continue with --resume"
-    out, _ = train(tmp_path, small_data, "--steps", 60, "--resume")
-    assert set((first + out).splitlines()) == set(undisturbed[1].splitlines())
-    assert_same_run(tmp_path, undisturbed[0], 60)
+    folders = {number: tmp_path / number.name for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def start(folder, *args, **options):
+        return start_training(folder, small_data, "--steps", 60, *args, **options)
+
+    printed = {}
+    stopped = {number: start(folder, before=before) for number, folder in folders.items()}
+    for number, running in stopped.items():
+        running.lines(4)
+        running.send(number)
+        code, printed[number], err = running.wait()
+        assert code == 128 + number
+        assert err.splitlines()[-1] == "double_conv.py: stopped; continue with --resume"
+    resumed = {number: start(folder, "--resume") for number, folder in folders.items()}
+    for number, running in resumed.items():
+        out, _ = running.result()
+        assert set((printed[number] + out).splitlines()) == set(undisturbed[1].splitlines())
+        assert_same_run(folders[number], undisturbed[0], 60)
 
 
 def test_more_steps_may_be_added(undisturbed, small_data, tmp_path):
@@ -76,12 +86,13 @@ def test_kills_change_nothing(small_data, tmp_path):
             code, printed, err = running.wait()
             assert code == -signal.SIGKILL, f"not killed at {point}: {err}"
             lines += printed.splitlines()
-    both = [resume(folder) for folder in folders]
-    for running in both:
-        assert running.lines(1)
+    for _ in range(2):
+        both = [resume(folder) for folder in folders]
+        assert all(running.lines(1) for running in both)
         time.sleep(clock.uniform(0, 0.1))
-        running.send(signal.SIGKILL)
-        assert running.wait()[0] == -signal.SIGKILL
+        for running in both:
+            running.send(signal.SIGKILL)
+            assert running.wait()[0] == -signal.SIGKILL
     steps = max(saved_steps(folder)[0] for folder in folders) + 10  # however fast the machine is
     whole = tmp_path / "whole"
     undisturbed = start_training(whole, small_data, "--steps", steps)

@@ -24,6 +24,7 @@ def test_help_fits_80_columns(script):
     out, err = run(script, "--help")
     assert err == ""
     assert "Example:" in out
+    assert "(default: /tmp/data)" in out
     assert max(map(len, out.splitlines())) <= 80
 
 
