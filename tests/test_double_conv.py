@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from double_runs import args_for, saved_steps, train, variables_of
-from processes import ROOT, SHORT, Running, nothing, only_run, read_events, run
+from processes import ROOT, SHORT, SMALL, Running, nothing, only_run, read_events, run
 
 from double_conv import DoubleConv
 
@@ -31,13 +31,13 @@ def test_reports_and_checkpoints(undisturbed):
 
 
 def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, tmp_path):
-    out, err = train(tmp_path, small_data, "--steps", 0, constants=SHORT)
+    out, err = train(tmp_path, small_data, "--steps", 0)
     (command,) = (line for line in err.splitlines() if "visualize_filters" in line)
     python, script, *args = command.removeprefix("next: ").split()
     assert python == "python"
     assert script == str(ROOT / "visualize_filters.py")
     (tmp_path / "other").mkdir()
-    again, err = run("visualize_filters.py", *args, folder=tmp_path / "other")
+    again, err = run("visualize_filters.py", *args, folder=tmp_path / "other", constants=SMALL)
     assert again == out.splitlines(keepends=True)[-1]
     assert "warning" not in err
 
@@ -74,7 +74,7 @@ def pretend_to_have_no_bfloat16():
 def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path):
     def start(name, *args, before=nothing):
         args = args_for(tmp_path / name, small_data, "--steps", 20, *args)
-        return Running(args, constants=SHORT, before=before)
+        return Running(args, constants=SMALL, before=before)
 
     float32 = start("float32")
     bfloat16 = start("bfloat16", "--bfloat16", before=pretend_to_have_no_bfloat16)
@@ -87,7 +87,8 @@ def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_pa
     assert only_run(tmp_path / "bfloat16" / "logs").name.endswith("-bfloat16-not-MNIST")
     # visualize_filters.py tests in float32.
     args = ["--data-dir", small_data, "--figure-dir", tmp_path]
-    again, _ = run("visualize_filters.py", tmp_path / "bfloat16" / "train_data-20", *args)
+    path = tmp_path / "bfloat16" / "train_data-20"
+    again, _ = run("visualize_filters.py", path, *args, constants=SMALL)
     assert out.splitlines(keepends=True)[-1] == again
 
 

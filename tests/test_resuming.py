@@ -243,9 +243,9 @@ def test_run_and_its_copy_do_not_touch_each_others_curves(undisturbed, small_dat
     other = shutil.copytree(copy, tmp_path / "other")
     (before,) = only_run(copy / "logs").glob("events*")
     data = before.read_bytes()
-    for folder in (copy, other):
-        args = ["--steps", 65, "--resume", "--log-dir", copy / "logs"]
-        train(folder, small_data, *args)
+    args = ["--steps", 65, "--resume", "--log-dir", copy / "logs"]
+    for running in [start_training(folder, small_data, *args) for folder in (copy, other)]:
+        running.result()
     assert before.read_bytes() == data
     assert len(list(only_run(copy / "logs").glob("events*"))) == 3
     assert ("accuracy", 65) in curves_of(copy)
