@@ -28,7 +28,9 @@ forkserver = None
 if "forkserver" in multiprocessing.get_all_start_methods():
     forkserver = multiprocessing.get_context("forkserver")
     modules = "input_data checkpoints summaries figures files kernels terminal".split()
-    forkserver.set_forkserver_preload([*(f"support.{m}" for m in modules), "common", "pytest"])
+    forkserver.set_forkserver_preload(
+        [*(f"support.{m}" for m in modules), "common", "pytest", "tensorboard.summary"]
+    )
 
 
 # The constants of double_conv.py for a short run that makes as many reports and checkpoints as a

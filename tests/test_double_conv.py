@@ -113,15 +113,6 @@ def print_peak_memory_at_exit():
     util.Finalize(None, show, exitpriority=0)
 
 
-def test_200_steps_on_real_mnist_learn(mnist_dir, tmp_path):
-    args = ["--data-dir", mnist_dir, "--log-dir", tmp_path / "logs", "--checkpoint-dir", tmp_path]
-    out, _ = run("double_conv.py", *args, "--steps", 200)
-    assert float(out.splitlines()[-1].removeprefix("test accuracy ")) > 0.9
-    accuracies = [float(line.split()[-1]) for line in out.splitlines()[:-1]]
-    assert len(accuracies) == 3
-    assert accuracies[-1] > accuracies[0]
-
-
 def test_reports_and_checkpoints_are_every_100_steps(programs):
     """The script as it is, with none of its constants replaced."""
     code, out, err, folder = programs("double")

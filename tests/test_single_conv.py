@@ -1,6 +1,5 @@
 """single_conv.py from the command line."""
 
-import os
 import re
 import signal
 
@@ -168,28 +167,3 @@ def test_bad_command_line_is_refused_before_training(small_data, tmp_path, args,
     assert message in err.splitlines()[-1]
     assert (tmp_path / "file").read_text() == "mine"
     assert not (tmp_path / "new.png").exists()
-
-
-def test_real_mnist_gives_the_posts_accuracy_and_curve(mnist_dir, tmp_path, posts_curve):
-    """The default run: 0.975, and TensorFlow 0.12.1's curve until rounding differences dominate."""
-    args = ["--data-dir", mnist_dir, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
-    out, _ = run("single_conv.py", *args)
-    lines = out.splitlines()
-    assert len(lines) == 102
-    assert abs(float(lines[-1].removeprefix("test accuracy ")) - 0.975) <= 0.0015
-    (folder,) = (path for path in tmp_path.iterdir() if re.fullmatch(r"\d{8}-\d{6}", path.name))
-    ours = {step: v for tag, step, v in read_events(folder) if tag == "cross entropy"}
-    posts = {step: cross_entropy for step, (cross_entropy, _) in posts_curve("single").items()}
-    assert list(ours) == list(posts)
-    for step, limit in ((0, 1e-5), (10, 1e-5), (20, 1e-3)):
-        assert abs(ours[step] / posts[step] - 1) <= limit
-    # Later rounding differences add up, but the curves stay together.
-    late = [step for step in posts if step > 500]
-    assert 0.8 < np.mean([ours[i] for i in late]) / np.mean([posts[i] for i in late]) < 1.25
-    # The post's own run is beside ours.
-    values = read_events(tmp_path / "the-post-single_conv-tensorflow-0.12.1")
-    written = {step: v for tag, step, v in values if tag == "cross entropy"}
-    assert written.keys() == posts.keys()
-    assert len(values) == 2 * len(posts)
-    np.testing.assert_allclose(list(written.values()), list(posts.values()), rtol=1e-6)
-    assert os.listdir(tmp_path).count("the-post-single_conv-tensorflow-0.12.1") == 1
