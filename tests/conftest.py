@@ -55,9 +55,10 @@ def programs(small_data, tmp_path_factory):
         pytest.skip("needs bash")
     checkpoint = tmp_path_factory.mktemp("checkpoint") / "train_data-7"
     tf.train.Checkpoint(network=DoubleConv(seed=5)).write(str(checkpoint))
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
         futures = start_all(pool, small_data, checkpoint, tmp_path_factory.mktemp)
         yield lambda name: futures[name].result()
+        pool.shutdown(cancel_futures=True)  # what no test has waited for
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Runs the scripts in a shell, as a user does: where their start itself is tested.
 
-Each takes seconds, so they run once in a session, beside the tests (see `programs` in conftest.py).
+Each takes seconds, so they run once in a session, one after the other, beside the tests (see
+`programs` in conftest.py).
 """
 
 import os

@@ -141,28 +141,33 @@ def test_newest_checkpoint_has_the_largest_number(copy):
     assert saved_steps(copy) == [105, 100, 95, 45, 40]
 
 
-def absolute_state(copy, undisturbed):
-    """Returns a state file in TensorFlow's format that lists another folder's checkpoints."""
-    paths = [undisturbed / f"train_data-{step}" for step in (40, 45, 50, 55, 60)]
+def state_file_of(folder):
+    """Returns a state file in TensorFlow's format that lists the folder's checkpoints."""
+    paths = [folder / f"train_data-{step}" for step in (40, 45, 50, 55, 60)]
     lines = [f'model_checkpoint_path: "{paths[0]}"']
     lines += [f'all_model_checkpoint_paths: "{path}"' for path in paths]
     lines += ["all_model_checkpoint_timestamps: 1.0"] * len(paths)
     return "\n".join(lines).encode()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [lambda *_: b"", lambda *_: b'model_checkpoint_path: "\xff', absolute_state],
-    ids=["empty", "truncated", "of another folder"],
-)
-def test_state_file_is_not_read(undisturbed, small_data, copy, damage):
+def test_state_file_is_not_read(undisturbed, small_data, tmp_path):
     """TensorFlow's file `checkpoint` may be anything; the checkpoints themselves are the truth."""
     before = files_in(undisturbed[0])
-    (copy / "checkpoint").write_bytes(damage(copy, undisturbed[0]))
-    _, err = train(copy, small_data, "--steps", 65, "--resume")
-    assert f"resuming from {copy / 'train_data-60'}" in err
-    assert saved_steps(copy) == [65, 60, 55, 50, 45]
-    assert tf.train.latest_checkpoint(str(copy)) == str(copy / "train_data-65")
+    states = {
+        "empty": b"",
+        "truncated": b'model_checkpoint_path: "\xff',
+        "of another folder": state_file_of(undisturbed[0]),
+    }
+    resumed = {}
+    for name, state in states.items():
+        folder = shutil.copytree(undisturbed[0], tmp_path / name)
+        (folder / "checkpoint").write_bytes(state)
+        resumed[folder] = start_training(folder, small_data, "--steps", 65, "--resume")
+    for folder, running in resumed.items():
+        _, err = running.result()
+        assert f"resuming from {folder / 'train_data-60'}" in err
+        assert saved_steps(folder) == [65, 60, 55, 50, 45]
+        assert tf.train.latest_checkpoint(str(folder)) == str(folder / "train_data-65")
     assert files_in(undisturbed[0]) == before
 
 
@@ -170,11 +175,13 @@ def pretend_another_cpu():
     checkpoints.this_cpu = lambda: "another one, cores: 64"
 
 
-def test_another_cpu_than_the_checkpoints_is_noticed(undisturbed, small_data, copy):
-    args = "--steps", 60, "--resume"
-    _, err = train(copy, small_data, *args, before=pretend_another_cpu)
+def test_another_cpu_than_the_checkpoints_is_noticed(undisturbed, small_data, copy, tmp_path):
+    args = small_data, "--steps", 60, "--resume"
+    same = start_training(shutil.copytree(copy, tmp_path / "same"), *args)
+    another = start_training(copy, *args, before=pretend_another_cpu)
+    _, err = another.result()
     assert f"on another CPU ({checkpoints.this_cpu()}; this is another one, cores: 64)" in err
-    assert "another CPU" not in train(copy, small_data, *args)[1]
+    assert "another CPU" not in same.result()[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs taskset's system call")

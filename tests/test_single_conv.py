@@ -19,10 +19,15 @@ def short_run(programs):
     return programs("single")
 
 
-def train(folder, small_data, *args, steps=0, **options):
-    """Runs single_conv.py on small data with everything below folder."""
+def start_training(folder, small_data, *args, steps=0):
+    """Starts single_conv.py on small data with everything below folder."""
     where = ["--data-dir", small_data, "--log-dir", folder / "logs", "--steps", steps]
-    return run("single_conv.py", *where, *args, folder=folder, **options)
+    return Running(["single_conv.py", *where, *args], folder)
+
+
+def train(folder, small_data, *args, steps=0, code=0):
+    """The same, to its end; returns its (stdout, stderr)."""
+    return start_training(folder, small_data, *args, steps=steps).result(code)
 
 
 def test_stdout_is_the_posts(short_run):
@@ -85,10 +90,11 @@ def test_tensorboard_gets_every_report(short_run):
 
 
 def test_film_shows_the_filters_every_100_steps(small_data, tmp_path):
-    train(tmp_path, small_data, "--figure", "f.png", steps=100)
+    running = start_training(tmp_path, small_data, "--figure", "f.png", steps=100)
+    network, _ = trained_network(small_data, 100)
+    running.result()
     films = [v for tag, _, v in read_events(only_run(tmp_path / "logs")) if tag == "filters"]
     assert len(films) == 2
-    network, _ = trained_network(small_data, 100)
     rows = np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0).reshape(2, 8, 5, 5)
     expected = 255 * (1 - figures.contact_sheet(rows, 40))
     image = tf.io.decode_png(films[1][2]).numpy()[:, :, 0]
@@ -133,8 +139,7 @@ def test_rendered_digits_need_no_network_and_are_named_everywhere(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopping_prints_one_line(small_data, tmp_path, number):
-    args = ["--data-dir", small_data, "--log-dir", tmp_path / "logs", "--steps", 10**6]
-    running = Running(["single_conv.py", *args], tmp_path)
+    running = start_training(tmp_path, small_data, steps=10**6)
     running.lines(2)
     running.send(number)
     code, _, err = running.wait()
