@@ -24,9 +24,9 @@ from PIL import Image
 
 import common
 from double_conv import DoubleConv
-from single_conv import SingleConv
+from single_conv import SingleConv, batch_size
 
-DIGIT = 9  # index of a test digit that the first network recognizes, but not with certainty
+INDEX = 9  # index of a test digit that the first network recognizes, but not with certainty
 
 
 def count(variables):
@@ -222,7 +222,7 @@ def train_single(train):
     """Returns the first network after single_conv.py's 1,001 steps."""
     network = SingleConv(seed=1)
     for _ in range(1001):
-        network.train_step(*train.next_batch(100))
+        network.train_step(*train.next_batch(batch_size))
     return network
 
 
@@ -244,8 +244,8 @@ def main():
     checkpoints.restore(double, args.checkpoint)
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     single = train_single(mnist.train)
-    image, label = mnist.test.images[DIGIT], mnist.test.labels[DIGIT].argmax()
-    name = f"mnist.test.images[{DIGIT}], a {label}"
+    image, label = mnist.test.images[INDEX], mnist.test.labels[INDEX].argmax()
+    name = f"mnist.test.images[{INDEX}], a {label}"
     paths = [Path(__file__).with_name(f"network{i}.png") for i in (1, 2)]
     figures.select_backend(window=False)
     for network, draw, path in (single, draw_single, paths[0]), (double, draw_double, paths[1]):
