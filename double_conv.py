@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
+sys.path.insert(0, str(Path(__file__).parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, input_data, kernels, summaries, terminal
 
@@ -30,7 +30,7 @@ from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
 num_fc = 1024
 batch_size = 50
 report_every = 100  # steps; a checkpoint is saved as often
-film_every = 1000  # steps from one image of the filters to the next
+film_every = 1000  # steps from one image of the filters to the next; a multiple of report_every
 DROPOUT_SEED = tf.TensorSpec([2], tf.int32, name="dropout/seed")
 
 
@@ -73,6 +73,10 @@ class DoubleConv(tf.Module):
         self.optimizer = tf.compat.v1.train.AdamOptimizer(1e-4)
 
     def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
+        """Returns the Layers; keep_prob is the share of h_fc1 that dropout keeps, 1.0 for all.
+
+        dropout_seed, int32 [2], determines which features are kept.
+        """
         # The slashes enter the variables' scopes again (see single_conv.py).
         with tf.name_scope("input/"):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
@@ -119,8 +123,8 @@ class DoubleConv(tf.Module):
     def train_step(self, x, y_, dropout_seed):
         """Takes one step of Adam on the batch; dropout_seed determines the dropout mask.
 
-        Returns the cross entropy before the step: TensorFlow does not optimize a function that
-        returns nothing.
+        Returns the cross entropy before the step. If it returned nothing, TensorFlow would also
+        compute what nobody uses, such as the first convolution's gradient for the image.
         """
         logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
         with tf.name_scope("optimizer/"):

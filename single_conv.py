@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
+sys.path.insert(0, str(Path(__file__).parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
 from support import figures, input_data, summaries, terminal
 
@@ -28,7 +28,7 @@ num_filters = 16
 num_fc = 16
 batch_size = 100
 report_every = 10  # steps
-film_every = 100  # steps from one image of the filters to the next
+film_every = 100  # steps from one image of the filters to the next; a multiple of report_every
 C = 12  # test digits to draw
 
 

@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))  # where `python -I` does not look
+sys.path.insert(0, str(Path(__file__).parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, drawing_window, figures, handwriting, input_data, terminal
 from support.terminal import Failure, integer
@@ -124,7 +124,7 @@ def options():
         nargs="?",
         type=checkpoint,
         default="train_data-20000",
-        help="default: %(default)s",
+        help="checkpoint to restore (default: %(default)s)",
     )
     parser.add_argument(
         "--sub-filter",
@@ -146,26 +146,26 @@ def options():
         metavar="N",
         help="show the first N test digits, 1 to 100 (default: %(default)s)",
     )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument(
         "--image",
         type=terminal.path,
         nargs="+",
         metavar="FILE",
         help="show handwriting from image files, one digit each, up to 100",
     )
-    what.add_argument(
+    choice.add_argument(
         "--digits",
         type=digit_list,
         metavar="D,...",
         help="show the first test example of each listed digit (repeat one for its next example)",
     )
-    what.add_argument(
+    choice.add_argument(
         "--mistakes",
         action="store_true",
         help="show the first N test digits that the network misclassifies",
     )
-    what.add_argument(
+    choice.add_argument(
         "--draw", action="store_true", help="open a window to draw digits in with the mouse"
     )
     args = parser.parse_args()

@@ -147,8 +147,10 @@ class Saver:
     def begin(self, last, resume, overwrite):
         """Prepares a run up to the step `last`.
 
-        Raises a Failure if the folder is in use, or holds checkpoints of another program; or ours
-        and neither option is given; or none that can be resumed.
+        Raises a Failure if the folder is in use; if it holds checkpoints of another program; if it
+        holds ours and neither option is given; or, with `resume`, if none of ours is intact, or the
+        newest one has other settings or is past `last`. With `resume` and no checkpoint, the run
+        starts at step 0.
 
         Returns:
             The first step to train, 0 or the one after a checkpoint's; and the name of the folder

@@ -123,8 +123,9 @@ def as_pixels(image):
 def ink_on_paper(pixels):
     """Tells ink from paper in pixels [h, w, 4]: float32 [h, w], from 0 (paper) to 1 (ink).
 
-    A pixel's colour is a mixture of the paper's, which varies with the light, and the ink's. The
-    sum of many such pixels' ink is free of the noise that distances from the paper would add up.
+    A pixel's colour is a mixture of the paper's, which varies with the light, and the ink's. Its
+    difference from the paper is measured along the ink's colour, where noise has both signs and
+    averages out in a sum of pixels. A distance is never negative, so its noise would add up.
     """
     paper, noise = fit_paper(pixels)
     difference = pixels - paper

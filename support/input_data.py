@@ -148,11 +148,12 @@ def read_files(data_dir):
         raise Failure(f"{foreign[0].path}: {message} --data-dir, with four files that match")
     for name in missing:
         files[name] = download(name, data_dir)
+    # 5,000 are held out, a batch has up to 100, and --first may ask for 100 test digits.
     for prefix, least in ("train", 5100), ("t10k", 100):
         images, labels = files[f"{prefix}-images-idx3-ubyte"], files[f"{prefix}-labels-idx1-ubyte"]
         if len(labels.array) != len(images.array) or len(images.array) < least:
             counts = f"{len(labels.array)} labels for {len(images.array)} images"
-            raise Failure(f"{labels.path}: {counts}; as many are needed, and {least} or more")
+            raise Failure(f"{labels.path}: {counts}; equal numbers are needed, {least} or more")
     return files
 
 

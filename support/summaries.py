@@ -16,7 +16,7 @@ from tensorboard.plugins.histogram.metadata import create_summary_metadata
 
 
 class RunWriter:
-    """Logs a run to a folder of its own under log_dir, with tf.summary.
+    """Logs a run to a separate folder under log_dir, with tf.summary.
 
     `settings` is a dict with the keys "script", "data" and "seed", and perhaps more; `data_suffix`
     ends the folder's name. `run` is the name of the folder of a run that is resumed; then a new

@@ -107,9 +107,9 @@ def progress(steps):
         if i == steps.start:
             start = time.perf_counter()
     if len(steps) > 1:
-        seconds = time.perf_counter() - start
-        speed = f"{(len(steps) - 1) / seconds:.1f} steps/s after the first, reports included"
-        say(f"{len(steps)} steps in {seconds:.1f} s, {speed}")
+        count, seconds = len(steps) - 1, time.perf_counter() - start
+        speed = f"{count / seconds:.1f} steps/s, reports included"
+        say(f"{count} steps after the first in {seconds:.1f} s: {speed}")
 
 
 def integer(low, high=2**31 - 1):

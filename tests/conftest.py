@@ -1,4 +1,4 @@
-"""What the tests share: synthetic digits, and real MNIST if available."""
+"""What the tests share: made-up digits and real MNIST, runs, and the end of what a test leaves."""
 
 import concurrent.futures
 import functools

@@ -1,8 +1,7 @@
-"""Runs the scripts as a user would, each in a separate process.
+"""Runs the scripts in separate processes, with their own signals, streams and exit code.
 
 Importing TensorFlow takes seconds, so these are forked from a server that has imported it and run
-nothing. They still have their own signals, exit code, streams and current folder. Those whose start
-itself is tested are in programs.py.
+nothing. Those whose start itself is tested are in programs.py.
 """
 
 import ast

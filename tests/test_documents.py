@@ -84,7 +84,7 @@ def test_dropout_is_the_better_one_for_four_of_the_five_seeds():
 def test_a_seed_trained_again_gives_the_csv_files_accuracy(mnist_dir, experiment):
     """On another CPU it may differ by rounding.
 
-    Seed 1 of the first network is trained in test_single_conv.py; the second network would take ten
+    Seed 1 of the first network is trained in test_with_mnist.py; the second network would take ten
     minutes.
     """
     mnist = input_data.read_data_sets(mnist_dir, "mnist", seed=2)

@@ -9,7 +9,7 @@ import pytest
 from processes import run
 
 
-def test_figure_paths_are_checked_before_anything_else(tmp_path):
+def test_unusable_figure_path_is_named_with_its_reason(tmp_path):
     loop, file = tmp_path / "loop.png", tmp_path / "file"
     loop.symlink_to(loop)
     file.write_text("mine")

@@ -1,7 +1,7 @@
 """Train the post's networks in PyTorch and print the speed.
 
-Written for speed on a CPU: batches are slices of a tensor that is in memory as float32, and the
-optimizers are PyTorch's fused ones.
+Written for speed on a CPU: batches are slices of a tensor that is in memory as float32, and Adam is
+PyTorch's fused one.
 
 Example:
     python peer_torch.py double --reports
