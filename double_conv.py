@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))  # `python -I` does not search it
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, input_data, kernels, summaries, terminal
 
@@ -211,4 +211,4 @@ def main():
 
 
 if __name__ == "__main__":
-    terminal.run(main, if_stopped="; continue with --resume")
+    terminal.run(main, if_stopped="; --resume continues from the newest checkpoint")

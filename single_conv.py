@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))  # `python -I` does not search it
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
 from support import figures, input_data, summaries, terminal
 

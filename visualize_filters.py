@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))  # `python -I` does not search it
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, drawing_window, figures, handwriting, input_data, terminal
 from support.terminal import Failure, integer
@@ -169,8 +169,9 @@ def options():
         "--draw", action="store_true", help="open a window to draw digits in with the mouse"
     )
     args = parser.parse_args()
-    if args.image and len(args.image) > 100:
-        raise Failure(f"--image: {len(args.image)} files; give up to 100")
+    for option, given in ("--image", args.image), ("--digits", args.digits):
+        if given and len(given) > 100:
+            raise Failure(f"{option}: {len(given)} digits; give up to 100")
     return args
 
 
@@ -183,7 +184,8 @@ def main():
     if args.draw:
         drawing_window.check_display()
     else:
-        figures.prepare(paths, "--figure-dir", window=args.figure_dir is None)
+        window = args.figure_dir is None
+        figures.prepare(paths, "--figure-dir", window, inputs=args.image or [])
     digits = read_handwriting(args) if args.image else None
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)

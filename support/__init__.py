@@ -44,6 +44,9 @@ def import_tensorflow_quietly():
     gc.disable()
     stderr = os.dup(2)
     try:
+        # First, because OpenBLAS may end the process with a message, which must be seen.
+        import numpy  # noqa: F401
+
         if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

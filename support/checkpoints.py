@@ -60,7 +60,8 @@ def open_checkpoint(path):
     for file in [path, *path.parent.glob(f"{glob.escape(path.name)}.*")]:
         if file.is_file():
             file.open("rb").close()
-    return tf.train.load_checkpoint(str(path))
+    # tf.train.load_checkpoint would prefer a folder of the same name, such as one for its figures.
+    return tf.compat.v1.train.NewCheckpointReader(str(path))
 
 
 def read_settings(reader):

@@ -5,8 +5,8 @@ import signal
 import warnings
 
 from support import MPLBACKEND
-from support.files import check_png, write_whole
-from support.terminal import reason, say, stop
+from support.files import behind_links, check_png, write_whole
+from support.terminal import Failure, reason, say, stop
 
 import matplotlib.pyplot as plt
 import matplotlib.style
@@ -167,14 +167,18 @@ def select_backend(window):
     return False
 
 
-def prepare(paths, option, window):
+def prepare(paths, option, window, inputs=()):
     """Selects the backend for figures that will be shown or saved to paths.
 
-    If they will be saved, raises a Failure that names the option if a path can't be written.
+    If they will be saved, raises a Failure that names the option if a path can't be written, or if
+    it is that of one of the files `inputs`.
     """
     if not select_backend(window):
         for path in paths:
             check_png(path, option)
+        for path in inputs:
+            if behind_links(path) in map(behind_links, paths):
+                raise Failure(f"{path} would be replaced by a figure; choose another {option}")
 
 
 @in_default_style

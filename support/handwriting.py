@@ -82,7 +82,7 @@ def grow(image):
 
 
 def read_pixels(path):
-    """Reads red, green, blue (times alpha) and alpha: float32 [h, w, 4], from 0 to 1.
+    """Reads red, green and blue: float32 [h, w, 3], from 0 to 1.
 
     Raises a Failure that names the file if Pillow cannot read it, or if it is so large that it
     may be a decompression bomb.
@@ -91,7 +91,8 @@ def read_pixels(path):
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(path) as image:
+            # Opened here: given a path, Pillow scrambles the pixels of some turned TIFF files.
+            with path.open("rb") as file, Image.open(file) as image:
                 return as_pixels(image)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise Failure(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
@@ -115,13 +116,16 @@ def as_pixels(image):
         if not np.isfinite(grey).all():
             raise ValueError("some of its pixels are not finite numbers")
         grey = (grey - grey.min()) / (np.ptp(grey) or 1)
-        return np.stack([grey, grey, grey, np.ones_like(grey)], axis=-1).astype(np.float32)
-    # Multiplied by alpha, transparent is (0, 0, 0, 0): neither opaque black nor opaque white.
-    return np.asarray(image.convert("RGBA").convert("RGBa"), np.float32) / 255
+        return np.stack([grey, grey, grey], axis=-1).astype(np.float32)
+    pixels = np.asarray(image.convert("RGBA"), np.float32) / 255
+    colour, alpha = pixels[:, :, :3], pixels[:, :, 3:]
+    # What is transparent is white if what is not is rather dark, otherwise black.
+    paper = (alpha * colour).mean() < alpha.mean() / 2
+    return alpha * colour + (1 - alpha) * paper
 
 
 def ink_on_paper(pixels):
-    """Tells ink from paper in pixels [h, w, 4]: float32 [h, w], from 0 (paper) to 1 (ink).
+    """Tells ink from paper in pixels [h, w, 3]: float32 [h, w], from 0 (paper) to 1 (ink).
 
     A pixel's colour is a mixture of the paper's, which varies with the light, and the ink's. Its
     difference from the paper is measured along the ink's colour, where noise has both signs and
@@ -139,16 +143,16 @@ def ink_on_paper(pixels):
 
 
 def length(colours):
-    """Returns the Euclidean length of each colour in [h, w, 4]: float32 [h, w]."""
+    """Returns the Euclidean length of each colour in [h, w, 3]: float32 [h, w]."""
     return np.sqrt(np.einsum("hwc,hwc->hw", colours, colours))
 
 
 def fit_paper(pixels):
-    """Fits the paper's colour under uneven light, a quadratic surface, to pixels [h, w, 4].
+    """Fits the paper's colour under uneven light, a quadratic surface, to pixels [h, w, 3].
 
     Begins with the image's margin, which is paper even if a thick pen's ink covers most of the
     rest, and continues with all pixels, each with less weight the more it differs from the fit.
-    Returns the surface, float32 [h, w, 4], and the median distance from it in the margin: noise.
+    Returns the surface, float32 [h, w, 3], and the median distance from it in the margin: noise.
     """
     down, across = (
         np.vander(np.linspace(-1, 1, size), 3, increasing=True).astype(np.float32)
@@ -157,7 +161,7 @@ def fit_paper(pixels):
     i, j = np.nonzero(np.add.outer(range(3), range(3)) < 3)  # 1, x, xx, y, yx, yy
     step = -(-max(pixels.shape) // 64)  # about 64x64 pixels are enough
     terms = (down[::step, None, i] * across[::step][:, j]).reshape(-1, 6)
-    colours = pixels[::step, ::step].reshape(-1, 4)
+    colours = pixels[::step, ::step].reshape(-1, 3)
     margin = np.maximum(abs(down[::step, None, 1]), abs(across[::step, 1])).ravel() > 0.9
     weights = margin[:, None].astype(float)
     for _ in range(10):
@@ -165,7 +169,7 @@ def fit_paper(pixels):
         fit = np.linalg.lstsq(weighted @ terms, weighted @ colours, rcond=None)[0]
         squares = np.sum((colours - terms @ fit) ** 2, axis=1, keepdims=True)
         weights = 1 / (squares + 0.05**2)
-    surface = np.zeros([3, 3, 4], np.float32)
+    surface = np.zeros([3, 3, 3], np.float32)
     surface[i, j] = fit
     paper = np.einsum("hi,ijc,wj->hwc", down, surface, across, optimize=True)
     return paper, np.sqrt(np.median(squares[margin]))

@@ -151,9 +151,20 @@ def test_bad_image_is_one_line_with_its_name(checkpoint, tmp_path, make, message
     assert pngs(tmp_path / "figures") == []
 
 
+def test_image_is_not_replaced_by_a_figure(checkpoint, tmp_path):
+    (tmp_path / "predictions.png").write_bytes(b"mine")
+    (tmp_path / "link.png").symlink_to("predictions.png")
+    for name in ("predictions.png", "link.png"):
+        out, err = draw(checkpoint, tmp_path, "--image", tmp_path / name, code=1)
+        assert out == ""
+        message = f"{tmp_path / name} would be replaced by a figure; choose another --figure-dir"
+        assert err == f"visualize_filters.py: {message}\n"
+    assert (tmp_path / "predictions.png").read_bytes() == b"mine"
+
+
 def test_more_than_100_images_are_refused(checkpoint, tmp_path):
     _, err = draw(checkpoint, tmp_path, "--image", *["seven.png"] * 101, code=1)
-    assert err.splitlines()[-1].endswith("--image: 101 files; give up to 100")
+    assert err.splitlines()[-1].endswith("--image: 101 digits; give up to 100")
 
 
 @pytest.mark.parametrize("option", [["--image", "seven.png"], ["--mistakes"], ["--draw"]])

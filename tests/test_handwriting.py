@@ -139,6 +139,12 @@ def in_shadow(ink, width, light):
     return Image.fromarray(np.uint8(255 * (1 - ink) * light))
 
 
+def white_is_transparent(image):
+    """Returns the image with a transparent colour, which leaves soft edges opaque."""
+    image.info["transparency"] = 255
+    return image
+
+
 IMAGES = {
     "light.png": lambda ink: Image.fromarray(np.uint8(255 * ink)),
     "red.png": lambda ink: Image.fromarray(colours(ink, (255, 255, 255), (255, 0, 0))),
@@ -147,6 +153,8 @@ IMAGES = {
     "equally_bright.png": lambda ink: Image.fromarray(colours(ink, (226, 0, 0), (0, 115, 0))),
     "black.webp": lambda ink: Image.fromarray(colours(ink, (0, 0, 0, 0), (0, 0, 0, 255))),
     "white.png": lambda ink: Image.fromarray(colours(ink, (255,) * 3 + (0,), (255,) * 4)),
+    "white_is_transparent.gif": lambda ink: white_is_transparent(grey(ink).convert("P")),
+    "white_is_transparent.png": lambda ink: white_is_transparent(grey(ink)),
     "16_bit.png": lambda ink: Image.fromarray(np.uint16(60000 - 50000 * ink)),
     "32_bit.tif": lambda ink: Image.fromarray(np.int32(60000 - 50000 * ink)),
     "1_bit.png": lambda ink: Image.fromarray(ink < 0.5),
@@ -171,12 +179,14 @@ def test_jpeg_of_quality_50_is_read(tmp_path):
     assert_alike(read_image(path), like_mnist(draw(TWO)))
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "tif"])
 @pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 1), (8, 3)])
-def test_a_photo_turned_by_exif_is_upright(tmp_path, orientation, turns):
+def test_a_photo_turned_by_exif_is_upright(tmp_path, orientation, turns, suffix):
     exif = Image.Exif()
     exif[274] = orientation  # which way the camera was held
-    path = saved(grey(np.rot90(draw(TWO), turns)), tmp_path / "two.jpg", exif=exif)
-    assert_alike(read_image(path), like_mnist(draw(TWO)))
+    ink = draw(TWO, size=(400, 300))
+    path = saved(grey(np.rot90(ink, turns)), tmp_path / f"two.{suffix}", exif=exif)
+    assert_alike(read_image(path), like_mnist(ink))
 
 
 def test_a_photo_of_12_megapixels_is_read(tmp_path):

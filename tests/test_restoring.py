@@ -6,6 +6,7 @@ from support.terminal import Failure
 import numpy as np
 import pytest
 import tensorflow as tf
+from double_runs import train
 from processes import run  # puts the project on sys.path
 
 from double_conv import DoubleConv
@@ -17,6 +18,14 @@ def test_state_file_instead_of_a_checkpoint_lists_the_checkpoints(undisturbed):
     found = ", ".join(str(folder / f"train_data-{step}") for step in (60, 55, 50, 45, 40))
     message = f"{folder / 'checkpoint'}: no such checkpoint; found {found}"
     assert err == f"visualize_filters.py: {message}; double_conv.py trains one\n"
+
+
+def test_folder_with_a_checkpoints_name_is_not_taken_for_it(copy, small_data):
+    """Such as one for its figures."""
+    (copy / "train_data-60").mkdir()
+    checkpoints.read_settings(checkpoints.open_checkpoint(copy / "train_data-60"))
+    _, err = train(copy, small_data, "--steps", 60, "--resume")
+    assert f"resuming from {copy / 'train_data-60'}" in err
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -23,14 +23,14 @@ def test_stopped_run_resumes_as_if_it_had_not_stopped(undisturbed, small_data, t
     def start(folder, *args, **options):
         return start_training(folder, small_data, "--steps", 60, *args, **options)
 
-    printed = {}
+    printed, advice = {}, "--resume continues from the newest checkpoint"
     stopped = {number: start(folder, before=before) for number, folder in folders.items()}
     for number, running in stopped.items():
         running.lines(4)
         running.send(number)
         code, printed[number], err = running.wait()
         assert code == 128 + number
-        assert err.splitlines()[-1] == "double_conv.py: stopped; continue with --resume"
+        assert err.splitlines()[-1] == f"double_conv.py: stopped; {advice}"
     resumed = {number: start(folder, "--resume") for number, folder in folders.items()}
     for number, running in resumed.items():
         out, _ = running.result()

@@ -73,15 +73,25 @@ def test_path_that_is_not_utf8_is_refused(script, option, capsys):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_missing_packages_are_one_line_in_isolated_mode_too(script):
+def test_missing_packages_are_one_line_in_isolated_mode_and_through_a_link_too(script, tmp_path):
     """Python's option -S hides all packages, and -I the script's own folder."""
-    command = [sys.executable, "-I", "-S", ROOT / script]
+    (tmp_path / script).symlink_to(ROOT / script)
+    command = [sys.executable, "-I", "-S", tmp_path / script]
     result = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
     names = "tensorflow, tensorboard, numpy, matplotlib, tqdm, filelock, PIL"
     assert result.returncode == 1
     assert result.stdout == ""
     advice = "install them: pip install -r requirements.txt"
     assert result.stderr == f"not installed: {names}; {advice}\n"
+
+
+def test_messages_of_numpys_import_are_shown(tmp_path):
+    """Without enough memory or threads, its OpenBLAS ends the process with one."""
+    (tmp_path / "numpy.py").write_text("import os\nos.write(2, b'no threads')\nos._exit(1)")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, ROOT / "single_conv.py"]
+    options = {"capture_output": True, "text": True, "timeout": LIMIT}
+    assert subprocess.run(command, env=environment, **options).stderr == "no threads"
 
 
 def test_tensorflows_messages_are_for_those_who_ask(programs):
@@ -156,7 +166,10 @@ def stop_within_tensorflow():
 def test_stop_that_becomes_another_exception_is_still_a_stop(tmp_path):
     before = functools.partial(instead_of_the_data, stop_within_tensorflow)
     out, err = run("double_conv.py", code=128 + signal.SIGTERM, folder=tmp_path, before=before)
-    assert (out, err) == ("", "double_conv.py: stopped; continue with --resume\n")
+    assert (out, err) == (
+        "",
+        "double_conv.py: stopped; --resume continues from the newest checkpoint\n",
+    )
 
 
 def hang_while_stopping():

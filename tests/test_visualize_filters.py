@@ -195,6 +195,7 @@ def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, sma
         (["--first", "0"], 2, "from 1 to 100"),
         (["--digits", "3,x"], 2, "'x' is not an integer from 0 to 9"),
         (["--digits", "10"], 2, "'10' is not an integer from 0 to 9"),
+        (["--digits", ",".join("1" * 101)], 1, "101 digits; give up to 100"),
         (["--figure-dir", "file"], 1, "choose another --figure-dir"),
     ],
 )
