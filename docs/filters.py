@@ -74,15 +74,14 @@ def correlation(a, b):
 
 def print_single(trained, test):
     """Prints what the guide says of the first network; filters are counted from 1."""
-    images = test.images[:100]
-    for name, network in ("trained", trained), ("initial", SingleConv()):
+    images, initial = test.images[:100], SingleConv()
+    for name, network in ("trained", trained), ("initial", initial):
         answers = np.abs(common.conv2d(images.reshape(-1, 28, 28, 1), network.W_conv1))
         removed = share((answers > 0) & (answers <= 0.2), answers > 0)
-        zero = np.mean(network(images).h_conv1 == 0)
-        print(f"{name}: 0.2 removes {removed} of the answers; {zero:.0%} of h_conv1 is 0")
-    print(
-        f"W_conv1, trained and initial: correlation {correlation(trained.W_conv1, network.W_conv1)}"
-    )
+        nothing = np.mean(network(images).h_conv1 == 0)
+        print(f"{name}: 0.2 removes {removed} of the answers; {nothing:.0%} of h_conv1 is 0")
+    found = correlation(trained.W_conv1, initial.W_conv1)
+    print(f"W_conv1, trained and initial: correlation {found}")
     print_answers(trained)
 
     layers = trained(test.images[:12])
@@ -115,9 +114,8 @@ def print_double(trained, test):
         for f in range(32)
     ]
     largest = np.max(outputs, axis=0) / np.sum(outputs, axis=0)  # [64]
-    print(
-        f"largest of a filter's 32 outputs: {largest.min():.0%} to {largest.max():.0%} of them all"
-    )
+    low, high = largest.min(), largest.max()
+    print(f"the largest of a filter's 32 outputs is {low:.0%} to {high:.0%} of their sum")
 
     y_conv, labels = common.probabilities(trained, test.images).numpy(), test.labels.argmax(1)
     order, p = y_conv.argsort(axis=1), y_conv.max(axis=1)

@@ -119,7 +119,7 @@ def as_pixels(image):
         return np.stack([grey, grey, grey], axis=-1).astype(np.float32)
     pixels = np.asarray(image.convert("RGBA"), np.float32) / 255
     colour, alpha = pixels[:, :, :3], pixels[:, :, 3:]
-    # What is transparent is white if what is not is rather dark, otherwise black.
+    # Transparent pixels are white if the others are rather dark, otherwise black.
     paper = (alpha * colour).mean() < alpha.mean() / 2
     return alpha * colour + (1 - alpha) * paper
 
