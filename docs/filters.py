@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, input_data, terminal
+from support import terminal
 
 import networks
 import numpy as np
@@ -43,16 +43,19 @@ def print_answers(network):
     answers = h_conv1[:, np.hypot(DOWN, ACROSS) < 10].mean(axis=1)  # [angle, filter]
     named = dict(zip(ANGLES, answers))
     W = network.W_conv1.numpy()[:, :, 0]  # [5, 5, filter]
-    positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a filter may not answer at all
+        ratios = [
+            named[90] / named[0],
+            named[135] / named[45],
+            answers.min(axis=0) / answers.max(axis=0),
+        ]
+        positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
     print("\n| filter | strongest at | upright : level | \\ : / | weakest : strongest | one sign |")
     print("| --- | --- | --- | --- | --- | --- |")
     for k in range(W.shape[-1]):
         strongest = ANGLES[answers[:, k].argmax()]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios = named[90][k] / named[0][k], named[135][k] / named[45][k]
-        ratios += (answers[:, k].min() / answers[:, k].max(),)
         sign = max(positive[k], 1 - positive[k])
-        columns = [str(k + 1), f"{strongest}°", *(f"{r:.3g}" for r in ratios), f"{sign:.0%}"]
+        columns = [str(k + 1), f"{strongest}°", *(f"{r[k]:.3g}" for r in ratios), f"{sign:.0%}"]
         print(f"| {' | '.join(columns)} |")
     print()
 
@@ -128,20 +131,10 @@ def print_double(trained, test):
     print(f"mistakes made with more than 90%: {np.sum(p[wrong] > 0.9)}")
 
 
-def options():
-    """Returns the command line's options."""
-    parser = terminal.parser(__doc__)
-    parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
-    return parser.parse_args()
-
-
 def main():
-    args = options()
-    double = DoubleConv()
-    checkpoints.restore(double, args.checkpoint)
-    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+    single, double, mnist = networks.trained_networks(__doc__)
     print(f"## The first network\n\n{mnist.name}")
-    print_single(networks.train_single(mnist.train), mnist.test)
+    print_single(single, mnist.test)
     print("\n## The second network\n")
     print_double(double, mnist.test)
 

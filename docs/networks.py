@@ -231,19 +231,22 @@ def reduce_colors(path):
     Image.open(path).convert("RGB").quantize(256, kmeans=1).save(path, optimize=True)
 
 
-def options():
-    """Returns the command line's options."""
-    parser = terminal.parser(__doc__)
+def trained_networks(description):
+    """Reads the command line of a script with this description, and what it names.
+
+    Returns the first network, trained here, the second, restored, and the DataSets.
+    """
+    parser = terminal.parser(description)
     parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
-    return parser.parse_args()
-
-
-def main():
-    args = options()
+    args = parser.parse_args()
     double = DoubleConv()
     checkpoints.restore(double, args.checkpoint)
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
-    single = train_single(mnist.train)
+    return train_single(mnist.train), double, mnist
+
+
+def main():
+    single, double, mnist = trained_networks(__doc__)
     image, label = mnist.test.images[INDEX], mnist.test.labels[INDEX].argmax()
     name = f"mnist.test.images[{INDEX}], a {label}"
     paths = [Path(__file__).with_name(f"network{i}.png") for i in (1, 2)]

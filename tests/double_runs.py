@@ -4,7 +4,7 @@ from support import checkpoints
 
 import numpy as np
 import tensorflow as tf
-from processes import SMALL, Running, only_run, read_events, run  # puts the project on sys.path
+from processes import SMALL, Running, only_run, read_events  # puts the project on sys.path
 
 CURVES = ("cross entropy", "accuracy", "h_conv1", "filters")
 
@@ -15,14 +15,14 @@ def args_for(folder, small_data, *args):
     return ["double_conv.py", *where, *args]
 
 
-def train(folder, small_data, *args, constants=SMALL, **options):
-    """Runs double_conv.py on small data; returns its (stdout, stderr)."""
-    return run(*args_for(folder, small_data, *args), constants=constants, **options)
+def start_training(folder, small_data, *args, constants=SMALL, **options):
+    """Starts double_conv.py on small data."""
+    return Running(args_for(folder, small_data, *args), constants=constants, **options)
 
 
-def start_training(folder, small_data, *args, **options):
-    """The same, in the background."""
-    return Running(args_for(folder, small_data, *args), constants=SMALL, **options)
+def train(folder, small_data, *args, code=0, **options):
+    """The same, to its end; returns its (stdout, stderr)."""
+    return start_training(folder, small_data, *args, **options).result(code)
 
 
 def saved_steps(folder):

@@ -27,7 +27,7 @@ COMMANDS = {
     "help into a closed pipe": "single --help | true",
     "visualize": "visualize --figure-dir new",
 }
-# The last two on real MNIST, if MNIST_DIR names its folder; the second --data-dir counts.
+# The last two, on real MNIST, if MNIST_DIR names its folder; the second --data-dir counts.
 ON_MNIST = {
     "double on MNIST": 'double --data-dir "$mnist" --steps 200',
     "single on MNIST": 'single --data-dir "$mnist" --figure figure.png',
@@ -48,10 +48,11 @@ def start_all(pool, data, checkpoint, make_folder):
 
     make_folder(name) makes a new folder.
     """
-    commands = COMMANDS | (ON_MNIST if "MNIST_DIR" in os.environ else {})
-    mnist = pathlib.Path(os.environ.get("MNIST_DIR", "")).resolve()
-    paths = {"python": sys.executable, "root": ROOT, "data": data, "mnist": mnist}
-    paths |= {"checkpoint": checkpoint}
+    commands = COMMANDS
+    paths = {"python": sys.executable, "root": ROOT, "data": data, "checkpoint": checkpoint}
+    if "MNIST_DIR" in os.environ:
+        commands = COMMANDS | ON_MNIST
+        paths["mnist"] = pathlib.Path(os.environ["MNIST_DIR"]).resolve()
     environment = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     environment |= {name: str(path) for name, path in paths.items()}
 

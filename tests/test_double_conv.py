@@ -8,8 +8,8 @@ from support import checkpoints, input_data
 import numpy as np
 import pytest
 import tensorflow as tf
-from double_runs import args_for, saved_steps, train, variables_of
-from processes import ROOT, SHORT, SMALL, Running, nothing, only_run, read_events, run
+from double_runs import saved_steps, start_training, train, variables_of
+from processes import ROOT, SHORT, SMALL, only_run, read_events, run
 
 from double_conv import DoubleConv
 
@@ -43,7 +43,7 @@ def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, 
 
 
 def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(small_data, tmp_path):
-    running = Running(args_for(tmp_path, small_data, "--steps", 10), constants=SHORT)
+    running = start_training(tmp_path, small_data, "--steps", 10, constants=SHORT)
     network, mnist = DoubleConv(1), input_data.read_data_sets(small_data)
     expected = {}
     for step in range(11):
@@ -76,12 +76,10 @@ def pretend_to_have_no_bfloat16():
 
 
 def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path):
-    def start(name, *args, before=nothing):
-        args = args_for(tmp_path / name, small_data, "--steps", 20, *args)
-        return Running(args, constants=SMALL, before=before)
-
-    float32 = start("float32")
-    bfloat16 = start("bfloat16", "--bfloat16", before=pretend_to_have_no_bfloat16)
+    args = small_data, "--steps", 20
+    before = pretend_to_have_no_bfloat16
+    float32 = start_training(tmp_path / "float32", *args)
+    bfloat16 = start_training(tmp_path / "bfloat16", *args, "--bfloat16", before=before)
     out, err = bfloat16.result()
     assert "may be slower" in err
     assert "may be slower" not in float32.result()[1]

@@ -32,8 +32,7 @@ def test_stroke_is_three_pixels_wide_and_rises_with_its_angle():
 
 
 def test_answers_are_the_strongest_to_strokes_along_the_edge(network, capsys):
-    with np.errstate(invalid="ignore"):
-        filters.print_answers(network)
+    filters.print_answers(network)
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if "°" in line]
     assert rows[0][:3] == ["| 1", "90°", "inf"]
     assert rows[1][:3] == ["| 2", "0°", "0"]

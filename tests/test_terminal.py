@@ -85,13 +85,18 @@ def test_missing_packages_are_one_line_in_isolated_mode_and_through_a_link_too(s
     assert result.stderr == f"not installed: {names}; {advice}\n"
 
 
+def run_with(package, code, folder, **options):
+    """Runs single_conv.py with the code, a module in folder, in place of a package."""
+    (folder / f"{package}.py").write_text(code)
+    options |= {"capture_output": True, "text": True, "timeout": LIMIT}
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    return subprocess.run([sys.executable, ROOT / "single_conv.py"], env=environment, **options)
+
+
 def test_messages_of_numpys_import_are_shown(tmp_path):
     """Without enough memory or threads, its OpenBLAS ends the process with one."""
-    (tmp_path / "numpy.py").write_text("import os\nos.write(2, b'no threads')\nos._exit(1)")
-    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
-    command = [sys.executable, ROOT / "single_conv.py"]
-    options = {"capture_output": True, "text": True, "timeout": LIMIT}
-    assert subprocess.run(command, env=environment, **options).stderr == "no threads"
+    result = run_with("numpy", "import os\nos.write(2, b'no threads')\nos._exit(1)", tmp_path)
+    assert result.stderr == "no threads"
 
 
 def test_tensorflows_messages_are_for_those_who_ask(programs):
@@ -225,15 +230,10 @@ raise ImportError("not interrupted")
 
 @pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["default", "ignored"])
 def test_ctrl_c_during_the_import_ends_it_quietly_unless_ignored(tmp_path, handler):
-    (tmp_path / "tensorflow.py").write_text(INTERRUPTED_IMPORT)
-    result = subprocess.run(
-        [sys.executable, ROOT / "single_conv.py"],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
+    def before():
+        signal.signal(signal.SIGINT, handler)
+
+    result = run_with("tensorflow", INTERRUPTED_IMPORT, tmp_path, preexec_fn=before)
     if handler == signal.SIG_DFL:
         assert (result.returncode, result.stderr) == (-signal.SIGINT, "")
     else:  # a background job, which the shell protects from Ctrl-C

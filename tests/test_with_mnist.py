@@ -9,14 +9,9 @@ POSTS_RUN = "the-post-single_conv-tensorflow-0.12.1"
 
 
 @pytest.fixture(scope="module")
-def single(mnist_dir, programs):
+def single(programs):
     """The default run of single_conv.py."""
     return programs("single on MNIST")
-
-
-def cross_entropies(run_folder):
-    """Returns {step: cross entropy} of a run's event file."""
-    return {step: v for tag, step, v in read_events(run_folder) if tag == "cross entropy"}
 
 
 def test_default_run_has_the_posts_accuracy(single):
@@ -27,7 +22,8 @@ def test_default_run_has_the_posts_accuracy(single):
 
 
 def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(single, posts_curve):
-    ours = cross_entropies(only_run(single.folder / "logs"))
+    values = read_events(only_run(single.folder / "logs"))
+    ours = {step: value for tag, step, value in values if tag == "cross entropy"}
     posts = {step: cross_entropy for step, (cross_entropy, _) in posts_curve("single").items()}
     assert list(ours) == list(posts)
     for step, limit in ((0, 1e-5), (10, 1e-5), (20, 1e-3)):
