@@ -91,7 +91,7 @@ def print_single(trained, test):
     seven, zero = layers.h_pool1.numpy()[0], layers.h_conv1.numpy()[10]
     strongest = f"map 7 {seven[..., 6].max():.2f}, map 15 {seven[..., 14].max():.2f}"
     print(f"first 7: strongest response in {strongest}")
-    upper = np.broadcast_to(np.arange(14)[:, np.newaxis] < 6, [14, 14])
+    upper = np.arange(14) < 6
     print(f"first 7: in the map's upper six rows, filters 1 to 16: {shares(seven, upper)}")
     ink = test.images[10].reshape(28, 28, 1)
     parts = {

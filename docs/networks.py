@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support, com
 from support import checkpoints, figures, files, input_data, terminal
 
 import numpy as np
+import seeds
 import tensorflow as tf
 from matplotlib.patches import Circle
 from page import COLORS, FAINT, INK, LEFT, RIGHT, TEXT, Page, columns, shape
@@ -24,7 +25,6 @@ from PIL import Image
 
 import common
 from double_conv import DoubleConv
-from single_conv import SingleConv, batch_size
 
 INDEX = 9  # index of a test digit that the first network recognizes, but not with certainty
 
@@ -218,14 +218,6 @@ def draw_sum(page, network, h_pool1, h_conv2, maps):
     page.images(h_conv2, maps, 21)
 
 
-def train_single(train):
-    """Returns the first network after single_conv.py's 1,001 steps."""
-    network = SingleConv(seed=1)
-    for _ in range(1001):
-        network.train_step(*train.next_batch(batch_size))
-    return network
-
-
 def reduce_colors(path):
     """Rewrites a PNG file with 256 colors, at a third of its size."""
     Image.open(path).convert("RGB").quantize(256, kmeans=1).save(path, optimize=True)
@@ -242,7 +234,7 @@ def trained_networks(description):
     double = DoubleConv()
     checkpoints.restore(double, args.checkpoint)
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
-    return train_single(mnist.train), double, mnist
+    return seeds.trained_single(1, mnist.train), double, mnist
 
 
 def main():

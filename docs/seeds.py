@@ -32,12 +32,17 @@ FOLDER = Path(__file__).with_name("seeds")
 COLUMNS = ["seed", "test_accuracy", "cpu", "python", "tensorflow", "date"]
 
 
-def train_single(seed, mnist, folder):
-    """Trains the first network as single_conv.py does; returns its test accuracy."""
+def trained_single(seed, train):
+    """Returns the first network after single_conv.py's 1,001 steps."""
     network = single_conv.SingleConv(seed)
     for _ in range(1001):
-        network.train_step(*mnist.train.next_batch(single_conv.batch_size))
-    return common.test_accuracy(network, mnist.test)
+        network.train_step(*train.next_batch(single_conv.batch_size))
+    return network
+
+
+def train_single(seed, mnist, folder):
+    """Trains the first network as single_conv.py does; returns its test accuracy."""
+    return common.test_accuracy(trained_single(seed, mnist.train), mnist.test)
 
 
 def train_single_4_filters(seed, mnist, folder):

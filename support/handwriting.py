@@ -117,11 +117,11 @@ def as_pixels(image):
             raise ValueError("some of its pixels are not finite numbers")
         grey = (grey - grey.min()) / (np.ptp(grey) or 1)
         return np.stack([grey, grey, grey], axis=-1).astype(np.float32)
-    pixels = np.asarray(image.convert("RGBA"), np.float32) / 255
-    colour, alpha = pixels[:, :, :3], pixels[:, :, 3:]
+    pixels = np.asarray(image.convert("RGBA").convert("RGBa"), np.float32) / 255
+    colour_times_alpha, alpha = pixels[:, :, :3], pixels[:, :, 3:]
     # Transparent pixels are white if the others are rather dark, otherwise black.
-    paper = (alpha * colour).mean() < alpha.mean() / 2
-    return alpha * colour + (1 - alpha) * paper
+    paper = colour_times_alpha.mean() < alpha.mean() / 2
+    return colour_times_alpha + (1 - alpha) * paper
 
 
 def ink_on_paper(pixels):

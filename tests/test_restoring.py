@@ -23,7 +23,8 @@ def test_state_file_instead_of_a_checkpoint_lists_the_checkpoints(undisturbed):
 def test_folder_with_a_checkpoints_name_is_not_taken_for_it(copy, small_data):
     """Such as one for its figures."""
     (copy / "train_data-60").mkdir()
-    checkpoints.read_settings(checkpoints.open_checkpoint(copy / "train_data-60"))
+    settings = checkpoints.read_settings(checkpoints.open_checkpoint(copy / "train_data-60"))
+    assert settings["script"] == "double_conv.py"
     _, err = train(copy, small_data, "--steps", 60, "--resume")
     assert f"resuming from {copy / 'train_data-60'}" in err
 
