@@ -98,7 +98,8 @@ def write_the_posts_run(log_dir, script):
     events = log_dir / the_posts_run(script) / "events.out.tfevents.0.the-post"
     if events.exists():
         return
-    curve = Path(__file__).with_name(f"{script.split('_')[0]}_curve_tf0.12.1.csv")
+    name = f"{script.split('_')[0]}_curve_tf0.12.1.csv"
+    curve = Path(__file__).parent / "recordings" / name
     # Written elsewhere until it is whole: a killed process must not leave half of a curve.
     with tempfile.TemporaryDirectory() as unfinished:
         writer = tf.summary.create_file_writer(unfinished)

@@ -117,7 +117,11 @@ def posts_curve():
     """Returns a function from "single" or "double" to {step: (cross entropy, accuracy)}."""
 
     def read(script):
-        rows = (ROOT / "support" / f"{script}_curve_tf0.12.1.csv").read_text().splitlines()[1:]
+        rows = (
+            (ROOT / "support" / "recordings" / f"{script}_curve_tf0.12.1.csv")
+            .read_text()
+            .splitlines()[1:]
+        )
         return {int(step): (float(ce), float(a)) for step, ce, a in (r.split(",") for r in rows)}
 
     return read

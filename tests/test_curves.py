@@ -13,7 +13,7 @@ from processes import ROOT
 
 from single_conv import SingleConv
 
-SPEC = importlib.util.spec_from_file_location("curves", ROOT / "docs" / "curves.py")
+SPEC = importlib.util.spec_from_file_location("curves", ROOT / "docs" / "programs" / "curves.py")
 curves = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(curves)
 

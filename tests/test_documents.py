@@ -6,7 +6,7 @@ import sys
 import pytest
 from processes import ROOT
 
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path.insert(0, str(ROOT / "docs" / "programs"))
 from support import input_data
 
 import luck
@@ -42,7 +42,9 @@ def test_every_link_leads_somewhere(page):
             assert anchor in anchors(target_page), target
 
 
-@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.png")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "picture", sorted((ROOT / "docs" / "images").glob("*.png")), ids=lambda p: p.name
+)
 def test_every_picture_is_shown(picture):
     shown = {(page.parent / target).resolve() for page in PAGES for target in links(page)}
     assert picture in shown

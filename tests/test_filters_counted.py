@@ -1,4 +1,4 @@
-"""docs/filters.py: what the guide says of the trained filters, counted."""
+"""docs/programs/filters.py: what the guide says of the trained filters, counted."""
 
 import sys
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from processes import ROOT
 
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path.insert(0, str(ROOT / "docs" / "programs"))
 import filters
 
 from single_conv import SingleConv

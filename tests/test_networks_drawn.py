@@ -14,7 +14,7 @@ from processes import ROOT
 from double_conv import DoubleConv
 from single_conv import SingleConv
 
-sys.path.insert(0, str(ROOT / "docs"))
+sys.path.insert(0, str(ROOT / "docs" / "programs"))
 import networks
 
 SINGLE = {
@@ -71,7 +71,7 @@ def test_figure_shows_shapes_counts_and_probabilities(image, network, draw, expe
 
 @pytest.mark.parametrize("name", ["network1.png", "network2.png"])
 def test_committed_figure_is_sharp_and_small(name):
-    path = ROOT / "docs" / name
+    path = ROOT / "docs" / "images" / name
     assert Image.open(path).width == 1800
     assert path.stat().st_size < 300_000
 

@@ -33,7 +33,7 @@ def test_every_weight_variable_draws_the_same_stream_from_its_start():
     weights["W_fc2"] = network.W_fc2.numpy().ravel()
     np.testing.assert_array_equal(weights["W_fc1"][:400], weights["W_conv1"])
     np.testing.assert_array_equal(weights["W_fc2"], weights["W_conv1"][:160])
-    with open(ROOT / "tests" / "single_initial_weights_tf0.12.1.csv") as file:
+    with open(ROOT / "support" / "recordings" / "single_initial_weights_tf0.12.1.csv") as file:
         recorded = list(csv.DictReader(file))  # from the post's program
     assert {row["variable"] for row in recorded} == set(weights)
     for row in recorded:

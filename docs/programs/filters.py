@@ -4,13 +4,13 @@ The first network is trained here, with seed 1; the second is restored from the 
 of double_conv.py with seed 1.
 
 Example:
-    python docs/filters.py train_data-20000
+    python docs/programs/filters.py train_data-20000
 """
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import terminal

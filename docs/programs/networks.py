@@ -1,17 +1,17 @@
-"""Draws both networks with their own numbers: docs/network1.png and docs/network2.png.
+"""Draws both networks with their own numbers: network1.png and network2.png in docs/images.
 
 Trains the first network (1,001 steps, about 5 seconds) and restores the second
 from a checkpoint of double_conv.py. Every image, shape and number in the figures
 comes from these two networks and one test digit.
 
 Example:
-    python docs/networks.py train_data-20000
+    python docs/programs/networks.py train_data-20000
 """
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support, common, single_conv
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support, common, single_conv
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, figures, files, input_data, terminal
@@ -241,7 +241,7 @@ def main():
     single, double, mnist = trained_networks(__doc__)
     image, label = mnist.test.images[INDEX], mnist.test.labels[INDEX].argmax()
     name = f"mnist.test.images[{INDEX}], a {label}"
-    paths = [Path(__file__).with_name(f"network{i}.png") for i in (1, 2)]
+    paths = [Path(__file__).parents[1] / "images" / f"network{i}.png" for i in (1, 2)]
     figures.select_backend(window=False)
     for network, draw, path in (single, draw_single, paths[0]), (double, draw_double, paths[1]):
         accuracy = common.test_accuracy(network, mnist.test)

@@ -5,8 +5,8 @@ are left out, so an interrupted script continues where it was. The first network
 takes about 5 seconds a seed, the second about 10 minutes.
 
 Example:
-    python docs/seeds.py single --seeds 1-100
-    python docs/seeds.py double-without-dropout --seeds 1-5
+    python docs/programs/seeds.py single --seeds 1-100
+    python docs/programs/seeds.py double-without-dropout --seeds 1-5
 """
 
 import argparse
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support and the scripts
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support and the scripts
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import checkpoints, input_data, terminal
@@ -28,7 +28,7 @@ import common
 import double_conv
 import single_conv
 
-FOLDER = Path(__file__).with_name("seeds")
+FOLDER = Path(__file__).parents[1] / "seeds"
 COLUMNS = ["seed", "test_accuracy", "cpu", "python", "tensorflow", "date"]
 
 

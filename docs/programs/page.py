@@ -1,4 +1,4 @@
-"""A page on which docs/networks.py draws a network, layer by layer."""
+"""A page on which docs/programs/networks.py draws a network, layer by layer."""
 
 import contextlib
 

@@ -1,16 +1,16 @@
-"""Draws docs/curves.png: our learning curves against the post's.
+"""Draws docs/images/curves.png: our learning curves against the post's.
 
 The post's, recorded from its unchanged programs, are in runs beside ours in the log folders.
 
 Example:
-    python docs/curves.py /tmp/cnn_single/RUN /tmp/cnn/RUN
+    python docs/programs/curves.py /tmp/cnn_single/RUN /tmp/cnn/RUN
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import figures, summaries, terminal
@@ -73,7 +73,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs=2, type=terminal.path, metavar="RUN")
     parser.add_argument(
-        "--figure", type=terminal.path, default=Path(__file__).with_name("curves.png")
+        "--figure", type=terminal.path, default=Path(__file__).parents[1] / "images" / "curves.png"
     )
     args = parser.parse_args()
     figures.prepare([args.figure], "--figure", window=False)

@@ -1,17 +1,17 @@
-"""Prints what docs/seeds/*.csv say, and draws docs/luck.png from them.
+"""Prints what docs/seeds/*.csv say, and draws docs/images/luck.png from them.
 
-docs/luck.png is the histogram of the first network's test accuracies over its
+docs/images/luck.png is the histogram of the first network's test accuracies over its
 seeds, with the post's accuracy and seed 1's marked in it.
 
 Example:
-    python docs/luck.py
+    python docs/programs/luck.py
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for support
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import figures, terminal
@@ -64,7 +64,7 @@ def main():
     for experiment in seeds.EXPERIMENTS:
         print("| " + " | ".join(summary(experiment)) + " |")
     figures.select_backend(window=False)
-    path = Path(__file__).with_name("luck.png")
+    path = Path(__file__).parents[1] / "images" / "luck.png"
     figures.show_or_save([draw(seeds.read("single"))], [path], dpi=150)
 
 
