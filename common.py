@@ -53,17 +53,11 @@ def probabilities(network, images):
 
     Evaluates 500 digits at a time: all 10,000 at once would take gigabytes.
     """
-
-    # A new tf.function at each call, so that it is traced with the settings in force now: after
-    # double_conv.py --bfloat16 the test is in float32 again.
-    @tf.function(input_signature=[X], autograph=False)
-    def predict(x):
-        return network(x).y_conv
-
-    return tf.concat([predict(images[i : i + 500]) for i in range(0, len(images), 500)], 0)
+    batches = [images[i : i + 500] for i in range(0, len(images), 500)]
+    return tf.concat([network(x).y_conv for x in batches], 0)
 
 
-def test_accuracy(network, test):
+def accuracy_on(network, test):
     """Returns the accuracy, from 0 to 1, on a test set with `images` and one-hot `labels`.
 
     These digits were never trained on, so it tells how well the network reads new ones.

@@ -13,14 +13,13 @@ Example:
     tensorboard --logdir /tmp/cnn
 """
 
+import os
 import shlex
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, input_data, kernels, summaries, terminal
+from support import checkpoints, fast_ops, input_data, summaries, terminal
 
 import tensorflow as tf
 
@@ -30,7 +29,7 @@ from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
 num_fc = 1024
 batch_size = 50
 report_every = 100  # steps; a checkpoint is saved as often
-film_every = 1000  # steps from one image of the filters to the next; a multiple of report_every
+filters_every = 1000  # steps from one logged image of the filters to the next
 DROPOUT_SEED = tf.TensorSpec([2], tf.int32, name="dropout/seed")
 
 
@@ -102,7 +101,7 @@ class DoubleConv(tf.Module):
         with tf.name_scope("fully-connected/"):
             h_pool2_flat = tf.reshape(h_pool2, [-1, 7 * 7 * 64])  # [batch, 3136]
             # tf.matmul, but with a faster gradient
-            h_fc1 = tf.nn.relu(kernels.matmul(h_pool2_flat, self.W_fc1) + self.b_fc1)  # [b., 1024]
+            h_fc1 = tf.nn.relu(fast_ops.matmul(h_pool2_flat, self.W_fc1) + self.b_fc1)  # [b., 1024]
 
         # In training, half of the features are dropped at random, so that none relies on the others
         # and the network does not learn the training set by heart. Those that are kept are divided
@@ -171,7 +170,6 @@ def options():
 def main():
     args = options()
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
-    kernels.use_bfloat16(args.bfloat16)
     network = DoubleConv(args.seed)
     settings = {
         "script": "double_conv.py",
@@ -182,32 +180,35 @@ def main():
     saver = checkpoints.Saver(args.checkpoint_dir, network, settings)
     first, run = saver.begin(args.steps, args.resume, args.overwrite)
     mnist.train.skip(first, batch_size)
-    writer = summaries.RunWriter(args.log_dir, network, settings, mnist.suffix, run)
+    writer = summaries.RunWriter(args.log_dir, network, settings, run)
+    if mnist.name == "MNIST":
+        summaries.write_the_posts_run(args.log_dir, "double_conv.py")
 
-    for i in terminal.progress(range(first, args.steps + 1)):
-        x, y_ = mnist.train.next_batch(batch_size)
-        # A new dropout mask at each step, and the same one again after --resume.
-        network.train_step(x, y_, dropout_seed=[args.seed, i])
-        if i % report_every == 0:
-            cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
-            with writer.logging(step=i):
-                tf.summary.scalar("cross entropy", cross_entropy)
-                tf.summary.scalar("accuracy", accuracy)
-                summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
-                if i % film_every == 0:
-                    summaries.filters("filters", network.W_conv1)
-            terminal.report(f"step {i}, training accuracy {accuracy:g}")
-        if i % report_every == 0 or i == args.steps:
-            saver.save(i, run=writer.folder.name)
+    with fast_ops.bfloat16(args.bfloat16):
+        for i in terminal.progress(range(first, args.steps + 1)):
+            x, y_ = mnist.train.next_batch(batch_size)
+            # A new dropout mask at each step, and the same one again after --resume.
+            network.train_step(x, y_, dropout_seed=[args.seed, i])
+            if i % report_every == 0 or i == args.steps:
+                cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
+                with writer.logging(step=i):
+                    tf.summary.scalar("cross entropy", cross_entropy)
+                    tf.summary.scalar("accuracy", accuracy)
+                    summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
+                    if i % filters_every == 0:
+                        summaries.filters("filters", network.W_conv1)
+                # Before its line is printed: who has read it can stop, and --resume from there.
+                saver.save(i, run=writer.folder.name)
+                terminal.print_stdout(f"step {i}, training accuracy {accuracy:g}")
 
-    kernels.use_bfloat16(False)  # test in float32, as in the post
-    test_accuracy = common.test_accuracy(network, mnist.test)
-    terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
+    test_accuracy = common.accuracy_on(network, mnist.test)
+    terminal.print_test_accuracy(test_accuracy, mnist.name)
     writer.finish(args.steps, test_accuracy)
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
-    terminal.say(f"checkpoints: {newest} and up to four earlier ones")
-    script = Path(sys.argv[0]).with_name("visualize_filters.py")
-    terminal.say(f"next: python {shlex.join(map(str, [script, newest, *mnist.options]))}")
+    terminal.print_stderr(f"checkpoints: {newest} and up to four earlier ones")
+    script = os.path.relpath(Path(__file__).with_name("visualize_filters.py"))
+    command = ["python", script, newest, "--data-dir", args.data_dir, "--dataset", args.dataset]
+    terminal.print_stderr(f"next: {shlex.join(map(str, command))}")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ Example:
     tensorboard --logdir /tmp/cnn_single
 """
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # `python -I` does not search it
 # support comes first: it imports TensorFlow without its start-up messages
 from support import figures, input_data, summaries, terminal
 
@@ -28,7 +26,7 @@ num_filters = 16
 num_fc = 16
 batch_size = 100
 report_every = 10  # steps
-film_every = 100  # steps from one image of the filters to the next; a multiple of report_every
+filters_every = 100  # steps from one logged image of the filters to the next
 C = 12  # test digits to draw
 
 
@@ -142,11 +140,13 @@ def options():
 def main():
     args = options()
     png = args.figure or Path("single_conv.png")
-    figures.prepare([png], "--figure", window=args.figure is None)
+    show = figures.will_show([png], "--figure", chosen=args.figure)
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
     network = SingleConv(args.seed)
     settings = {"script": "single_conv.py", "data": mnist.name, "seed": args.seed}
-    writer = summaries.RunWriter(args.log_dir, network, settings, mnist.suffix)
+    writer = summaries.RunWriter(args.log_dir, network, settings)
+    if mnist.name == "MNIST":
+        summaries.write_the_posts_run(args.log_dir, "single_conv.py")
 
     for i in terminal.progress(range(args.steps + 1)):
         x, y_ = mnist.train.next_batch(batch_size)
@@ -157,18 +157,18 @@ def main():
                 tf.summary.scalar("cross entropy", cross_entropy)
                 tf.summary.scalar("accuracy", accuracy)
                 summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
-                if i % film_every == 0:
+                if i % filters_every == 0:
                     summaries.filters("filters", network.W_conv1)
-            terminal.report(f"step {i}, training accuracy {accuracy:g}")
+            terminal.print_stdout(f"step {i}, training accuracy {accuracy:g}")
 
-    test_accuracy = common.test_accuracy(network, mnist.test)
-    terminal.report(f"test accuracy {test_accuracy:g}{mnist.remark}")
+    test_accuracy = common.accuracy_on(network, mnist.test)
+    terminal.print_test_accuracy(test_accuracy, mnist.name)
 
     images, _ = mnist.test.next_batch(C)
     title = f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
     figure = visualize(network, images, title)
     writer.finish(args.steps, test_accuracy, figures.as_png(figure, dpi=100))
-    figures.show_or_save([figure], [png], dpi=100)
+    figures.show_or_save(show, [figure], [png], dpi=100)
 
 
 if __name__ == "__main__":

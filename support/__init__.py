@@ -3,24 +3,13 @@
 Importing it imports TensorFlow, without its start-up messages.
 """
 
+import contextlib
 import gc
 import importlib.util
 import os
-import signal
 import sys
 
-REQUIREMENTS = ("tensorflow", "tensorboard", "numpy", "matplotlib", "tqdm", "filelock", "PIL")
-
-
-def keep_streams_open():
-    """Opens os.devnull in place of the streams that the shell has closed (`>&-`).
-
-    Otherwise the next file opened would get the number of stdout, and our output.
-    """
-    while os.open(os.devnull, os.O_RDWR) < 3:
-        pass
-    sys.stdout = sys.stdout or open(os.devnull, "w")
-    sys.stderr = sys.stderr or open(os.devnull, "w")
+REQUIREMENTS = "tensorflow tensorboard numpy matplotlib tqdm filelock PIL pooch".split()
 
 
 def check_python():
@@ -33,36 +22,44 @@ def check_python():
         sys.exit(f"not installed: {names}; install them: pip install -r requirements.txt")
 
 
-def import_tensorflow_quietly():
-    """Imports TensorFlow without the messages that it logs before TF_CPP_MIN_LOG_LEVEL counts.
+@contextlib.contextmanager
+def without_start_up_messages():
+    """Hides what TensorFlow logs during its import, before TF_CPP_MIN_LOG_LEVEL counts.
 
     See https://github.com/tensorflow/tensorflow/issues/100442; set that variable to see them.
     """
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the import without a traceback
-    # Garbage collection among TensorFlow's objects finds nothing, and takes a second in all.
-    gc.disable()
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     stderr = os.dup(2)
+    with open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), 2)  # the messages come from C++, past sys.stderr
     try:
-        # First, because OpenBLAS may end the process with a message, which must be seen.
-        import numpy  # noqa: F401
-
-        if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        import tensorflow  # noqa: F401
-    except ImportError as error:
-        sys.exit(f"{error}; install the requirements again: pip install -r requirements.txt")
+        yield
     finally:
         os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def import_tensorflow():
+    """Imports TensorFlow; if that fails, or at Ctrl-C, exits with one line."""
+    # Garbage collection among TensorFlow's objects finds nothing, and takes a second in all.
+    gc.disable()
+    try:
+        import numpy  # noqa: F401  # first: what OpenBLAS prints when it gives up must be seen
+
+        with without_start_up_messages():
+            import tensorflow  # noqa: F401
+    except ImportError as error:
+        sys.exit(f"{error}; install the requirements again: pip install -r requirements.txt")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    finally:
         gc.freeze()
         gc.enable()
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-keep_streams_open()
 check_python()
-# Tried when a window is opened (support/figures.py): a wrong name would stop matplotlib's import.
-MPLBACKEND = os.environ.pop("MPLBACKEND", None)
-import_tensorflow_quietly()
+import_tensorflow()

@@ -1,26 +1,31 @@
-"""Saving, resuming and restoring a run, on tf.train.CheckpointManager."""
+"""Saving, resuming and restoring a run, on tf.train.Checkpoint.
 
-import glob
+What is in the folder is the truth: the files train_data-<step>.index, and the .data-* beside them.
+TensorFlow's state file `checkpoint` is written for tf.train.latest_checkpoint, and never read.
+"""
+
+import contextlib
 import json
 import logging
-import os
-import platform
 import re
 from pathlib import Path
 
 from support.files import check_folder
-from support.terminal import Failure, reason, say
+from support.terminal import Failure, print_stderr, reason
 
 import filelock
 import numpy as np
 import tensorflow as tf
 
-logging.getLogger("absl").disabled = True  # TensorFlow logs there what Saver.save raises
+# What TensorFlow logs there, before it raises an error, would be 33 lines for one corrupt file.
+logging.getLogger("absl").disabled = True
+tf.get_logger().setLevel("ERROR")
+
 NAME = "train_data"  # as in the post
 KEEP = 5  # checkpoints
 SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
-# What TensorFlow raises if a checkpoint is corrupt, depending on the place.
-CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
+# What TensorFlow raises if a checkpoint is corrupt, or from a different network.
+CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError, AssertionError)
 # How TensorFlow 0.x and 1.x name the post's variables in a checkpoint: by scope, in creation order.
 NAMES_OF_2016 = {
     "W_conv1": "convolution1/Variable",
@@ -45,37 +50,15 @@ def list_checkpoints(folder):
     return [folder / f"{NAME}-{step}" for step in steps]
 
 
-def check_path(folder):
-    """Raises a Failure if TensorFlow would take the path for a pattern that matches other paths."""
-    if tf.io.gfile.glob(str(folder)) != [str(folder)]:
-        raise Failure(f"{folder}: TensorFlow takes this path for a pattern; rename the folder")
-
-
 def open_checkpoint(path):
-    """Returns a reader of the checkpoint's variables.
-
-    Raises PermissionError if a file of it may not be read, where TensorFlow names another reason,
-    and one of CORRUPT if it is corrupt.
-    """
-    for file in [path, *path.parent.glob(f"{glob.escape(path.name)}.*")]:
-        if file.is_file():
-            file.open("rb").close()
+    """Returns a reader of the checkpoint's variables; raises one of CORRUPT if it is corrupt."""
     # tf.train.load_checkpoint would prefer a folder of the same name, such as one for its figures.
     return tf.compat.v1.train.NewCheckpointReader(str(path))
 
 
 def read_settings(reader):
-    """Returns the settings in a checkpoint of ours, None in another program's.
-
-    Raises ValueError, one of CORRUPT, if they are not a JSON object.
-    """
-    if not reader.has_tensor(SETTINGS):
-        return None
-    text = reader.get_tensor(SETTINGS)
-    settings = json.loads(text) if isinstance(text, bytes) else None
-    if not isinstance(settings, dict):
-        raise ValueError(f"{SETTINGS} is not a JSON object")
-    return settings
+    """Returns the settings in a checkpoint of ours, None in another program's."""
+    return json.loads(reader.get_tensor(SETTINGS)) if reader.has_tensor(SETTINGS) else None
 
 
 def restore(network, path):
@@ -88,12 +71,10 @@ def restore(network, path):
         The name of the data set it was trained on, None if another program wrote it.
     """
     is_v1_checkpoint = path.is_file()  # TensorFlow 0.x wrote one file; later, path is a prefix
-    if path.name == "checkpoint" or not (is_v1_checkpoint or Path(f"{path}.index").is_file()):
-        folder = path if path.is_dir() else path.parent
-        others = list_checkpoints(folder) if folder.is_dir() else []
+    if not (is_v1_checkpoint or Path(f"{path}.index").is_file()):
+        others = list_checkpoints(path.parent) if path.parent.is_dir() else []
         found = f"found {', '.join(map(str, others))}; " if others else ""
         raise Failure(f"{path}: no such checkpoint; {found}double_conv.py trains one")
-    check_path(path.parent)
     try:
         reader = open_checkpoint(path)
         for name, name_of_2016 in NAMES_OF_2016.items():
@@ -108,42 +89,20 @@ def restore(network, path):
     return settings and settings.get("data")
 
 
-def is_state_file(path):
-    """Tells whether path is TensorFlow's state file, perhaps left empty by a killed process."""
-    start = b"model_checkpoint_path"
-    return path.is_file() and path.read_bytes()[: len(start)] in (start, b"")
-
-
-def this_cpu():
-    """Returns the CPU's model and how many of its cores this process may use.
-
-    On another CPU, or with another number of cores, sums are rounded differently.
-    """
-    model = platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-        model = name[1] if name else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{model}, cores: {cores}"
-
-
 class Saver:
     """Saves a run as train_data-<step>, keeps the newest KEEP, and resumes it bit for bit.
 
     All of the network's variables are saved, Adam's slots included. `settings`, a dict, must be the
-    same when the run is resumed. The list of checkpoints comes from the folder's files;
-    TensorFlow's state file `checkpoint` is only written, for tf.train.latest_checkpoint.
+    same when the run is resumed.
     """
 
     def __init__(self, folder, network, settings):
-        self.folder, self.settings = folder, settings
+        self.folder, self.network, self.settings = folder, network, settings
         self.step, self.text = tf.Variable(-1, dtype=tf.int64), tf.Variable("")
         self.checkpoint = tf.train.Checkpoint(network=network, step=self.step, settings=self.text)
+        self.checkpoint.save_counter  # noqa: B018  creates it; the first versions' checkpoints have it
         # Held by the operating system, so that a killed run leaves no lock.
         self.lock = filelock.FileLock(folder / f".{NAME}.lock")
-        self.cpu = this_cpu()
-        self.manager = None  # begins with the first save
-        self.replaced = []  # an earlier run's checkpoints, to delete once this run has saved one
 
     def begin(self, last, resume, overwrite):
         """Prepares a run up to the step `last`.
@@ -158,23 +117,28 @@ class Saver:
             in which that run's curves are, None if they have no folder yet.
         """
         self.lock_folder()
-        found = self.find_checkpoints(overwrite)
-        if found and not resume and not overwrite:
-            names = ", ".join(path.name for path in found)
+        self.refuse_other_programs(overwrite)
+        checkpoints = list_checkpoints(self.folder)
+        if checkpoints and not resume and not overwrite:
+            names = ", ".join(path.name for path in checkpoints)
             message = f"{self.folder} already contains {names}"
             raise Failure(f"{message}; continue with --resume or start over with --overwrite")
-        self.checkpoint.network.train_step.get_concrete_function()  # creates Adam's slots
-        run = self.restore_newest(found) if resume else None
+        if overwrite:
+            for path in checkpoints:
+                delete_checkpoint(path)
+        self.delete_unfinished()
+        self.network.train_step.get_concrete_function()  # creates Adam's slots
+        run = self.restore_newest(checkpoints) if resume else None
         if self.step > last:
             raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
-        self.replaced = found if overwrite else []
-        self.delete_unfinished()
         return int(self.step) + 1, run
 
     def lock_folder(self):
         """Creates the folder and locks it; raises a Failure if that is impossible."""
         check_folder(self.folder, "--checkpoint-dir")
-        check_path(self.folder)
+        if tf.io.gfile.glob(str(self.folder)) != [str(self.folder)]:
+            message = f"{self.folder}: TensorFlow takes this path for a pattern"
+            raise Failure(f"{message}; rename the folder, or choose another --checkpoint-dir")
         try:
             self.lock.acquire(blocking=False)
         except filelock.Timeout:
@@ -183,16 +147,16 @@ class Saver:
             message = f"cannot lock {self.lock.lock_file}: {error.strerror or error}"
             raise Failure(f"{message}; choose another --checkpoint-dir") from None
 
-    def find_checkpoints(self, overwrite):
-        """Returns the path prefixes of the run's checkpoints in the folder, newest first.
+    def refuse_other_programs(self, overwrite):
+        """Raises a Failure if the folder has files that a run would overwrite and did not write.
 
-        Raises a Failure if another program has saved there, or if a corrupt checkpoint, perhaps
-        another program's, or a file `checkpoint` that is not TensorFlow's would be overwritten.
+        These are another program's checkpoints or, with `overwrite`, unreadable ones; and a file
+        `checkpoint` that is not TensorFlow's.
         """
         ours = list_checkpoints(self.folder)
         # TensorFlow 0.x and 1.x write the graph beside each checkpoint, as .meta; ours have none.
         files = [*self.folder.glob("*.index"), *self.folder.glob("*.meta")]
-        for path in sorted({*ours, *(file.with_suffix("") for file in files)}):
+        for path in sorted(file.with_suffix("") for file in files):
             try:
                 foreign = read_settings(open_checkpoint(path)) is None
             except CORRUPT:
@@ -201,33 +165,28 @@ class Saver:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
                 raise Failure(f"{message}, or choose another --checkpoint-dir")
         state = self.folder / "checkpoint"
-        if os.path.lexists(state) and not is_state_file(state):
+        if state.exists() and b"model_checkpoint_path" not in state.read_bytes():
             raise Failure(f"{state} is in the way; move it, or choose another --checkpoint-dir")
-        return ours
 
-    def restore_newest(self, found):
-        """Restores the newest intact checkpoint of `found`; returns the name of its curves' folder.
+    def restore_newest(self, checkpoints):
+        """Restores the newest intact one of checkpoints; returns the name of its curves' folder.
 
         Raises a Failure if none is intact, or if it was trained with other settings. Restores
-        nothing, and returns None, if nothing was found.
+        nothing, and returns None, if the list is empty.
         """
-        for path in found:
+        for path in checkpoints:
             try:
                 settings = read_settings(open_checkpoint(path))
                 self.check_settings(path, settings)
                 self.checkpoint.restore(str(path)).assert_consumed()
-            except (AssertionError, *CORRUPT):
-                say(f"{path} is corrupt, truncated or from a different network; skipping it")
+            except CORRUPT as error:
+                print_stderr(f"skipping {path}: {reason(error)}")
                 continue
-            say(f"resuming from {path}")
-            cpu = settings.get("cpu", self.cpu)
-            if cpu != self.cpu:
-                say(f"it was trained on another CPU ({cpu}; this is {self.cpu}), so results will")
-                say("differ slightly from those of an uninterrupted run")
+            print_stderr(f"resuming from {path}")
             return settings.get("run")
-        if found:
+        if checkpoints:
             raise Failure(f"no usable checkpoint in {self.folder}; move them away to start over")
-        say(f"no checkpoint to resume in {self.folder}; starting from step 0")
+        print_stderr(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
     def check_settings(self, path, settings):
         """Raises a Failure if a checkpoint's run was trained with other settings than this one."""
@@ -243,40 +202,31 @@ class Saver:
         not be saved, and leaves nothing of it.
         """
         self.step.assign(step)
-        self.text.assign(json.dumps(self.settings | {"run": run, "cpu": self.cpu}))
+        self.text.assign(json.dumps(self.settings | {"run": run}))
         path = self.folder / f"{NAME}-{step}"
         try:
-            if not self.manager:
-                # CheckpointManager believes the state file even if it lists another folder's.
-                (self.folder / "checkpoint").unlink(missing_ok=True)
-                self.manager = tf.train.CheckpointManager(
-                    self.checkpoint, str(self.folder), max_to_keep=KEEP, checkpoint_name=NAME
-                )
-            self.manager.save(step)
-            for old in [*self.replaced, *list_checkpoints(self.folder)[KEEP:]]:
-                if old != path:
-                    delete_checkpoint(old)
-            self.replaced = []
+            self.checkpoint.write(str(path))
+            kept = list(map(str, reversed(list_checkpoints(self.folder)[:KEEP])))  # oldest first
+            tf.compat.v1.train.update_checkpoint_state(str(self.folder), str(path), kept)
         except (tf.errors.OpError, OSError) as error:
             self.delete_unfinished()
-            try:
-                read_settings(open_checkpoint(path))
-            except CORRUPT:  # its index is missing or truncated
-                delete_checkpoint(path)
+            delete_checkpoint(path)
             cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file
             message = f"cannot save a checkpoint in {self.folder}: {cause}"
-            again = "start over with --overwrite" if self.replaced else "continue with --resume"
-            raise Failure(f"{message}. Fix that, then {again}") from None
+            raise Failure(f"{message}. Fix that, then continue with --resume") from None
+        for old in list_checkpoints(self.folder)[KEEP:]:
+            delete_checkpoint(old)
 
     def delete_unfinished(self):
-        """Deletes what a killed or failed save leaves: train_data-<step>_temp with its parts."""
+        """Deletes what a killed or failed save leaves: train_data-<step>_temp.
+
+        TensorFlow would not: when the step is saved again, it deletes its own parts only.
+        """
         for folder in self.folder.glob(f"{NAME}-*_temp"):
-            if re.fullmatch(rf"{NAME}-[0-9]+_temp", folder.name) and not folder.is_symlink():
-                parts = list(folder.iterdir())
-                if all(part.is_file() and part.name.startswith("part-") for part in parts):
-                    for part in parts:
-                        part.unlink()
-                    folder.rmdir()
+            for part in folder.glob("part-*"):
+                part.unlink()
+            with contextlib.suppress(OSError):  # the user's own: something else is in it
+                folder.rmdir()
 
 
 def delete_checkpoint(path):

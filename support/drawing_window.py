@@ -1,10 +1,6 @@
 """The window of --draw: a square to draw a digit in, and what the network computes from it."""
 
-import importlib.util
-import os
-import sys
-
-from support import MPLBACKEND, figures
+from support import figures, terminal
 from support.handwriting import like_mnist
 from support.terminal import Failure
 
@@ -138,26 +134,16 @@ class DrawingWindow:
         predicted = y_conv.argmax()
         for digit, bar in enumerate(self.bars):
             bar.set(height=y_conv[digit], color="black" if digit == predicted else "0.6")
-        text = f"{predicted} ({y_conv[predicted]:.4f})" if y_conv.any() else ""
+        text = f"{predicted} ({figures.probability(y_conv[predicted])})" if y_conv.any() else ""
         self.prediction.set_text(text)
         self.figure.canvas.draw_idle()
 
 
 def check_display():
-    """Raises a Failure that tells what is missing if matplotlib cannot open a window."""
-    try:
-        if figures.try_window():
-            return
-    except Exception:  # each GUI toolkit raises its own
-        pass
-    display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
-    if sys.platform == "linux" and not display:
-        raise Failure("--draw needs a display; neither DISPLAY nor WAYLAND_DISPLAY is set")
-    if not any(map(importlib.util.find_spec, ("_tkinter", "PySide6", "PyQt6", "PyQt5", "wx"))):
-        install = "apt install python3-tk, or pip install PySide6"
-        raise Failure(f"--draw needs a GUI toolkit for matplotlib: {install}")
-    backend = f" with MPLBACKEND={MPLBACKEND}" if MPLBACKEND else ""
-    raise Failure(f"--draw needs a display; cannot open a window on {display}{backend}")
+    """Raises a Failure that tells what is needed if matplotlib cannot open a window."""
+    if terminal.in_notebook() or not figures.can_show():
+        needed = "a display, and a GUI toolkit: apt install python3-tk, or pip install PySide6"
+        raise Failure(f"--draw needs a terminal with {needed}")
 
 
 @figures.in_default_style

@@ -1,17 +1,16 @@
 """Figures of filters and feature maps: many small images in one, in a window or a PNG file."""
 
 import io
-import signal
+import time
 import warnings
 
-from support import MPLBACKEND
-from support.files import behind_links, check_png, write_whole
-from support.terminal import Failure, reason, say, stop
+from support import terminal
+from support.files import check_png, write_whole
+from support.terminal import in_notebook, print_stderr, reason
 
 import matplotlib.pyplot as plt
 import matplotlib.style
 import numpy as np
-from matplotlib.legend_handler import HandlerTuple
 
 # Matplotlib's font lacks e.g. Japanese: such letters of a file's name are boxes in a figure.
 warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
@@ -62,72 +61,51 @@ def draw_features(filters, images, maps, title, cell=28):
     return figure
 
 
+def probability(p):
+    """Returns a probability as text: four digits, but no 1.0000 for what is not certain."""
+    return "> 0.9999" if p > 0.9999 else f"{p:.4f}"
+
+
 @in_default_style
 def draw_predictions(images, y_conv, title, labels=None, names=None):
-    """Draws each digit beside a bar chart of its ten probabilities; returns a matplotlib figure.
+    """Draws each digit above a bar chart of its ten probabilities; returns a matplotlib figure.
 
     images is float32 [n, 784], y_conv [n, 10]. The digits' titles tell the prediction and labels,
-    int [n], or else names, a list of n strings. The figure's title has two lines.
+    int [n], or else names, a list of n strings. The prediction's bar is black, the label's hatched.
     """
-    count, columns = len(images), min(len(images), 5)
-    width, height, margin, head = 250, 112, 12, 72  # pixels; title and legend are in the head
-    total_width = max(columns * width + 2 * margin, 560)
-    total_height = -(-count // columns) * height + head
-    figure = plt.figure(figsize=(total_width / 100, total_height / 100), dpi=100)
-    axes = figure.add_axes((0, 0, 1, 1), frameon=False, xticks=[], yticks=[])
-    # One set of axes, in pixels, for all: two for each digit would take seconds to draw.
-    left = margin + np.arange(count) % columns * width  # [n]
-    top = head + np.arange(count) // columns * height  # [n]
-    floor = top + 80  # where the bars stand
-    bar_x = left[:, np.newaxis] + 80 + 15 * np.arange(10)  # [n, 10]
-
-    predicted, each = y_conv.argmax(1), np.arange(count)
-    for i, image in enumerate(images):
-        box = left[i], left[i] + 60, floor[i], floor[i] - 60
-        image = image.reshape(28, 28)
-        axes.imshow(image, "gray_r", vmin=0, vmax=1, interpolation="nearest", extent=box)
-        if labels is None:
-            name = names[i] if len(names[i]) <= 28 else f"{names[i][:12]}...{names[i][-13:]}"
-            text = f"{name}: {predicted[i]}"
-        else:
-            text = f"label {labels[i]}, predicted {predicted[i]}"
-        axes.text(left[i], floor[i] - 66, text, fontsize=8, parse_math=False)
-    frame = 60 * np.array([[0, 1, 1, 0, 0], [0, 0, 1, 1, 0]])[..., np.newaxis]
-    axes.plot(left + frame[0], floor - frame[1], color="0.5", linewidth=0.8)
-    axes.hlines(floor, left + 72, left + 223, color="0.5", linewidth=0.8)
-
-    def bars(digits, **style):  # one for each image
-        return axes.bar(bar_x[each, digits], -60 * y_conv[each, digits], 11, floor, **style)
-
-    def marks(digits, marker, size, down, **style):
-        style |= {"color": "black", "linestyle": "", "markeredgewidth": 0.8}
-        (drawn,) = axes.plot(
-            bar_x[each, digits], floor + down, marker=marker, markersize=size, **style
-        )
-        return drawn
-
-    for digit in range(10):
-        bars(np.full(count, digit), color="0.7")
-        marks(np.full(count, digit), f"${digit}$", 5, 10, markeredgecolor="none")
-    prediction = bars(predicted, color="black"), marks(predicted, "^", 4, 23)
-    legend = {"prediction": prediction}
-    if labels is not None:
-        style = {"facecolor": "white", "edgecolor": "black", "hatch": "//////", "linewidth": 0.8}
-        legend["label"] = bars(labels, **style), marks(labels, "o", 10, 10, fillstyle="none")
-    figure.legend(
-        legend.values(),
-        legend.keys(),
-        handler_map={tuple: HandlerTuple(ndivide=None)},
-        loc="upper left",
-        bbox_to_anchor=(0, 1 - 38 / total_height),
-        ncols=2,
-        handlelength=3,
-        fontsize=8,
-        frameon=False,
+    columns = min(len(images), 5)
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(
+        2 * rows,
+        columns,
+        figsize=(max(2.2 * columns, 5.6), 2.9 * rows + 0.9),
+        height_ratios=[5, 4] * rows,
+        squeeze=False,
+        layout="constrained",
     )
-    axes.set(xlim=(0, total_width), ylim=(total_height, 0), aspect="auto")
-    style = {"fontsize": 9, "va": "top", "parse_math": False}
-    figure.text(margin / total_width, 1 - 8 / total_height, title, **style)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for i, (image, p) in enumerate(zip(images, y_conv)):
+        digit, chart = axes[i // columns * 2 : i // columns * 2 + 2, i % columns]
+        predicted = p.argmax()
+        if labels is None:
+            text = names[i] if len(names[i]) <= 28 else f"{names[i][:12]}...{names[i][-13:]}"
+            text += f": {predicted}"
+        else:
+            text = f"label {labels[i]}, predicted {predicted}"
+        digit.imshow(image.reshape(28, 28), "gray_r", vmin=0, vmax=1, interpolation="nearest")
+        digit.set_axis_on()
+        digit.set(xticks=[], yticks=[])
+        digit.set_title(text, fontsize=9, parse_math=False)
+        bars = chart.bar(range(10), p, color="0.7")
+        bars[predicted].set_color("black")
+        if labels is not None:
+            bars[labels[i]].set(facecolor="white", edgecolor="black", hatch="//////")
+        chart.set_axis_on()
+        chart.set(xticks=range(10), yticks=[], ylim=(0, 1))
+        chart.tick_params(length=0, labelsize=9)
+        chart.spines[["left", "top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -139,76 +117,62 @@ def as_png(figure, dpi):
     return buffer.getvalue()
 
 
-def try_window():
-    """Selects matplotlib's usual backend, or MPLBACKEND; returns whether it opens windows.
+def can_show():
+    """Tells whether matplotlib can show figures: in windows or, in a notebook, below the cell.
 
-    Raises whatever the GUI toolkit raises if it can't.
+    If its backend fails, selects one that only draws files.
     """
-    if MPLBACKEND:
-        plt.switch_backend(MPLBACKEND)
-    canvas = plt.figure().canvas
-    opens_windows = canvas.required_interactive_framework is not None
-    plt.close(canvas.figure)
-    return opens_windows
+    try:
+        figure = plt.figure()
+    except Exception as error:  # each GUI toolkit raises its own
+        print_stderr(f"cannot open a window ({reason(error)}); saving to a file instead")
+        plt.switch_backend("agg")
+        return False
+    opens_windows = figure.canvas.required_interactive_framework is not None
+    plt.close(figure)
+    return opens_windows or (in_notebook() and plt.get_backend().lower() != "agg")
 
 
-def select_backend(window):
-    """Selects matplotlib's backend for the figures drawn from here on.
+def will_show(paths, option, chosen):
+    """Tells whether figures will be shown, and not saved to paths.
 
-    That is one with windows if `window` and if there is a display, otherwise one without. Returns
-    whether it opens windows.
+    They are, if matplotlib can and the user has not `chosen` the option, which tells where to save
+    them. If they will be saved, raises a Failure that names the option if a path can't be written.
     """
-    if window:
-        try:
-            return try_window()
-        except Exception as error:  # each GUI toolkit raises its own
-            say(f"cannot open a window ({reason(error)}); saving to a file instead")
-    plt.switch_backend("agg")
-    return False
-
-
-def prepare(paths, option, window, inputs=()):
-    """Selects the backend for figures that will be shown or saved to paths.
-
-    If they will be saved, raises a Failure that names the option if a path can't be written, or if
-    it is that of one of the files `inputs`.
-    """
-    if not select_backend(window):
+    show = can_show() and not chosen
+    if not show:
         for path in paths:
             check_png(path, option)
-        for path in inputs:
-            if behind_links(path) in map(behind_links, paths):
-                raise Failure(f"{path} would be replaced by a figure; choose another {option}")
+    return show
+
+
+def show_until_closed():
+    """Shows all figures, and returns when their windows are closed.
+
+    During plt.show() some GUI toolkits notice Ctrl-C only when something happens in a window.
+    """
+    plt.show(block=False)
+    while plt.get_fignums() and not in_notebook():
+        plt.gcf().canvas.flush_events()
+        time.sleep(0.02)
 
 
 @in_default_style
-def show_or_save(figures, paths, dpi=200):
-    """Shows the figures until their windows are closed or, without windows, saves them to paths."""
-    if figures[0].canvas.required_interactive_framework:
+def show_or_save(show, figures, paths, dpi=200):
+    """Shows the figures until their windows are closed or, unless `show`, saves them to paths."""
+    if show:
         show_until_closed()
         return
     for figure, path in zip(figures, paths):
         write_whole(path, as_png(figure, dpi))
-        say(f"figure: {path}")
+        print_stderr(f"figure: {path}")
 
 
-def show_until_closed():
-    """Shows the figures' windows until the last is closed, or until a signal to stop.
-
-    During plt.show(), GUI toolkits call no signal handler until something happens in a window, and
-    lose what it raises. Here the handler only notes the signal, and the loop ends.
-    """
-    received = []
-    numbers = [n for n in signal.valid_signals() if signal.getsignal(n) == stop]
-    for number in numbers:
-        signal.signal(number, lambda number, _: received.append(number))
-    for number in plt.get_fignums():
-        connect = plt.figure(number).canvas.mpl_connect
-        connect("close_event", lambda event: event.canvas.stop_event_loop())
-    plt.show(block=False)
-    while plt.get_fignums() and not received:
-        plt.gcf().canvas.start_event_loop(0.1)
-    for number in numbers:
-        signal.signal(number, stop)
-    if received:
-        stop(received[0], None)
+def add_figure_dir(parser):
+    """Adds the option for the folder of a script's figures."""
+    parser.add_argument(
+        "--figure-dir",
+        type=terminal.path,
+        metavar="DIR",
+        help="save the figures here (default: open windows; without a display, the current folder)",
+    )

@@ -1,8 +1,8 @@
-"""Files and folders: can they be written, and written whole or not at all."""
+"""Folders that can be written, and files written whole or not at all."""
 
 import os
 import tempfile
-from pathlib import Path
+import uuid
 
 from support.terminal import Failure
 
@@ -22,30 +22,19 @@ def check_png(path, option):
 
     Creates its folder if needed.
     """
-    in_the_way = os.path.exists(path) and not os.path.isfile(path)  # a folder, a device
-    if path.suffix.lower() != ".png" or in_the_way:
+    if path.suffix.lower() != ".png" or path.is_dir():
         raise Failure(f"{path} is not a PNG file's name; choose another {option}")
-    try:
-        path.stat()
-    except FileNotFoundError:
-        pass
-    except OSError as error:  # a link to itself, a name that is too long
-        raise Failure(f"{path}: {error.strerror}; choose another {option}") from None
-    check_folder(behind_links(path).parent, option)
-
-
-def behind_links(path):
-    """Returns the path that `path` links to, or path itself."""
-    return Path(os.path.realpath(path))
+    check_folder(path.parent, option)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise Failure(f"{path} is write-protected; choose another {option}")
 
 
 def write_whole(path, data):
-    """Writes the bytes to path (or where it links to); on an OSError the old file stays as it was.
+    """Writes the bytes to path; on an OSError the old file stays as it was.
 
     A process that is killed leaves the old file too, and perhaps a temporary one beside it.
     """
-    path = behind_links(path)
-    temporary = path.with_name(f".{os.getpid()}.part")  # short: path may have the longest name
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)

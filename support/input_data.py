@@ -2,17 +2,17 @@
 
 import gzip
 import hashlib
-import http.client
-import urllib.request
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from support.files import check_folder, write_whole
+from support.files import check_folder
 from support.rendered_digits import rendered_digits
-from support.terminal import BAR, Failure, reason, say
+from support.terminal import BAR, Failure, print_stderr, reason
 
 import numpy as np
+import pooch
+import requests
 from tqdm import tqdm
 
 # yann.lecun.com, where the post's input_data downloads from, now answers 403.
@@ -20,7 +20,14 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
-# sha256 of the unpacked files: a mirror may recompress the files, but their contents stay the same.
+# sha256 of the files that the mirrors have, by which a download is verified.
+SHA256_GZIPPED = {
+    "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+# sha256 of the unpacked files, by which MNIST is recognized: users' copies are packed in many ways.
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -29,6 +36,7 @@ SHA256 = {
 }
 TIMEOUT = 15  # seconds without an answer from a mirror
 CORRUPT = (ValueError, EOFError, gzip.BadGzipFile, zlib.error)  # raised for a corrupt file
+pooch.get_logger().setLevel("WARNING")  # `download` tells what it downloads
 
 
 class DataSet:
@@ -81,13 +89,6 @@ class DataSets(NamedTuple):
     train: DataSet
     test: DataSet
     name: str  # "MNIST", "not MNIST" or "rendered digits, not MNIST"
-    suffix: str  # of a run's name: "", "-not-MNIST" or "-rendered"
-    options: list  # the command-line options with which a script reads the same data
-
-    @property
-    def remark(self):
-        """What follows every printed accuracy: "" for MNIST, e.g. " (not MNIST)" for others."""
-        return "" if self.name == "MNIST" else f" ({self.name})"
 
 
 class File(NamedTuple):
@@ -107,31 +108,32 @@ def read_data_sets(data_dir, dataset="auto", seed=1):
         return rendered_data_sets(seed)
     try:
         files = read_files(data_dir)
+    except PermissionError as error:
+        raise Failure(f"{reason(error)}; choose another --data-dir") from None
     except ConnectionError as error:
         if dataset == "mnist":
             raise
         line = "=" * 78
-        say(line)
-        say("NOT MNIST: this run uses digits rendered from matplotlib's fonts; its numbers")
-        say(f"cannot be compared with the post's. The reason:\n{error}.\n{line}")
+        print_stderr(line)
+        print_stderr(
+            "NOT MNIST: this run uses digits rendered from matplotlib's fonts; its numbers"
+        )
+        print_stderr(f"cannot be compared with the post's. The reason:\n{error}.\n{line}")
         return rendered_data_sets(seed)
     train_images, train_labels, test_images, test_labels = (files[name].array for name in SHA256)
-    if all(files[name].sha256 == SHA256[name] for name in SHA256):
-        name, suffix = "MNIST", ""
-    else:
-        name, suffix = "not MNIST", "-not-MNIST"
-        say(f"{data_dir} does not contain MNIST: results cannot be compared with the post's")
+    name = "MNIST"
+    if any(files[name].sha256 != SHA256[name] for name in SHA256):
+        name = "not MNIST"
+        print_stderr(f"{data_dir} does not contain MNIST: do not compare results with the post's")
     # input_data holds out the first 5,000 digits for validation.
     train = DataSet(train_images[5000:], train_labels[5000:], seed)
-    test = DataSet(test_images, test_labels, seed)
-    return DataSets(train, test, name, suffix, ["--data-dir", data_dir])
+    return DataSets(train, DataSet(test_images, test_labels, seed), name)
 
 
 def rendered_data_sets(seed):
     """Returns DataSets as large as MNIST's, of digits rendered from fonts."""
     train, test = (DataSet(*digits, seed) for digits in rendered_digits(train=55000, test=10000))
-    name = "rendered digits, not MNIST"
-    return DataSets(train, test, name, "-rendered", ["--dataset", "rendered"])
+    return DataSets(train, test, "rendered digits, not MNIST")
 
 
 def read_files(data_dir):
@@ -158,20 +160,23 @@ def read_files(data_dir):
 
 
 def read_file(data_dir, name):
-    """Returns the File, gzipped or not, of one of MNIST's names; None if it is missing."""
-    kaggle = name.replace("-idx", ".idx")  # the names of Kaggle's copies
-    for path in (data_dir / name, data_dir / f"{name}.gz", data_dir / kaggle):
-        if not path.exists():
-            continue
-        if not path.is_file():
-            raise Failure(f"{path}: not a regular file; choose another --data-dir")
-        try:
-            data = path.read_bytes()
-            data = gzip.decompress(data) if path.suffix == ".gz" else data
-            return File(path, parse_idx(data, name), hashlib.sha256(data).hexdigest())
-        except CORRUPT as error:
-            advice = "Replace it, or, if it was MNIST's, delete it to download it again"
-            raise Failure(f"{path} is corrupt: {error}. {advice}") from None
+    """Returns the File with one of MNIST's names, gzipped or not; None if it is missing.
+
+    Kaggle's copies have a dot in the name, or a folder of the same name around the file.
+    """
+    dotted = name.replace("-idx", ".idx")
+    folder = data_dir / name
+    paths = [folder, data_dir / f"{name}.gz", data_dir / dotted, data_dir / f"{dotted}.gz"]
+    for path in [*paths, folder / name]:
+        if path.is_file():
+            try:
+                data = path.read_bytes()
+                if data.startswith(b"\x1f\x8b"):  # gzip's; some browsers unpack x.gz as x.gz
+                    data = gzip.decompress(data)
+                return File(path, parse_idx(data, name), hashlib.sha256(data).hexdigest())
+            except CORRUPT as error:
+                advice = "Replace it, or, if it was MNIST's, delete it to download it again"
+                raise Failure(f"{path} is corrupt: {error}. {advice}") from None
     return None
 
 
@@ -195,30 +200,33 @@ def parse_idx(data, name):
 
 
 def download(name, data_dir):
-    """Downloads a file of MNIST's and returns its File.
+    """Downloads a file of MNIST's, from the first mirror that delivers it, and returns its File.
 
-    Raises ConnectionError if no mirror delivers it.
+    Raises ConnectionError if none does.
     """
     check_folder(data_dir, "--data-dir")
     errors = []
     for mirror in MIRRORS:
-        say(f"downloading {mirror}{name}.gz to {data_dir}")
+        url = f"{mirror}{name}.gz"
+        print_stderr(f"downloading {url} to {data_dir}")
+        bar = tqdm(unit="B", unit_scale=True, **BAR)
         try:
-            data = fetch(f"{mirror}{name}.gz")
-            if hashlib.sha256(gzip.decompress(data)).hexdigest() != SHA256[name]:
-                raise ValueError("wrong checksum (sha256)")
-        except (OSError, http.client.HTTPException, *CORRUPT) as error:
-            # urllib's own errors read <urlopen error [Errno 111] Connection refused>.
-            errors.append(f"{mirror}: {reason(error).strip('<>')}")
+            path = pooch.retrieve(
+                url,
+                known_hash=f"sha256:{SHA256_GZIPPED[name]}",
+                fname=f"{name}.gz",
+                path=data_dir,
+                downloader=pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=bar),
+            )
+        except requests.ConnectionError as error:  # its text is a nest of Python objects
+            errors.append(f"{mirror}: {type(error).__name__}")
+        except (OSError, ValueError) as error:
+            errors.append(f"{mirror}: {reason(error)}")
         else:
-            write_whole(data_dir / f"{name}.gz", data)
+            Path(path).chmod(0o644)  # pooch's files are for their owner only; a class shares one
             return read_file(data_dir, name)
-    advice = f"try again with network access, or put the four MNIST files (*.gz) in {data_dir}"
-    raise ConnectionError(f"could not download MNIST ({'; '.join(errors)}); {advice}")
-
-
-def fetch(url):
-    """Returns the bytes at url, with a progress bar on terminals."""
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-        with tqdm.wrapattr(response, "read", total=response.length, **BAR) as body:
-            return b"".join(iter(lambda: body.read(2**16), b""))
+    found = ", ".join(sorted(path.name for path in data_dir.iterdir())[:4])
+    beside = f" (it contains {found}, ...)" if found else ""
+    names = ", ".join(f"{name}.gz" for name in SHA256)
+    advice = f"try again with network access, or put MNIST's four files in {data_dir}{beside}"
+    raise ConnectionError(f"could not download MNIST ({'; '.join(errors)}); {advice}: {names}")

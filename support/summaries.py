@@ -8,9 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from support import figures
 from support.files import check_folder, write_whole
-from support.terminal import say
+from support.terminal import print_stderr
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.histogram.metadata import create_summary_metadata
 
@@ -18,27 +20,25 @@ from tensorboard.plugins.histogram.metadata import create_summary_metadata
 class RunWriter:
     """Logs a run to a separate folder under log_dir, with tf.summary.
 
-    `settings` is a dict with the keys "script", "data" and "seed", and perhaps more; `data_suffix`
-    ends the folder's name. `run` is the name of the folder of a run that is resumed; then a new
-    event file continues it. None of the files there is ever changed: a point that was logged
-    already is logged again, on the same CPU with the same value, and TensorBoard shows it once. To
-    a new folder go the settings, as text, and the graph of the network's train_step. Beside a run
-    on MNIST, the post's own run is written, to compare it with.
+    `settings` is a dict with the keys "script", "data" and "seed", and perhaps more. `run` is the
+    name of the folder of a run that is resumed; then a new event file continues it. None of the
+    files there is ever changed: a point that was logged already is logged again, on the same CPU
+    with the same value, and TensorBoard shows it once. To a new folder go the settings, as text,
+    and the graph of the network's train_step.
     """
 
-    def __init__(self, log_dir, network, settings, data_suffix="", run=None):
+    def __init__(self, log_dir, network, settings, run=None):
         check_folder(log_dir, "--log-dir")
         if run and not (log_dir / run).is_dir():
-            say(f"{log_dir / run} does not exist; the curves start again from here")
+            print_stderr(f"{log_dir / run} does not exist; the curves start again from here")
             run = None
-        self.folder = log_dir / run if run else new_folder(log_dir, settings, data_suffix)
+        self.folder = log_dir / run if run else new_folder(log_dir, settings)
+        check_folder(self.folder, "--log-dir")
         self.writer = tf.summary.create_file_writer(str(self.folder))
         if not run:
             with self.logging(step=0):
                 tf.summary.text("settings", "\n".join(f"- {k}: {v}" for k, v in settings.items()))
                 tf.summary.graph(graph_of(network.train_step))
-        if settings["data"] == "MNIST":
-            write_the_posts_run(log_dir, settings["script"])
 
     @contextlib.contextmanager
     def logging(self, step):
@@ -58,19 +58,21 @@ class RunWriter:
             tf.summary.scalar("test accuracy", test_accuracy)
             if png:
                 tf.summary.image("test digits", tf.io.decode_png(png)[None])
-        say(f"curves: {self.folder}")
+        print_stderr(f"curves: {self.folder}")
         log_dir = shlex.quote(str(self.folder.parent))
         # By default TensorBoard keeps only 10 images per tag.
-        say(f"next: tensorboard --logdir {log_dir} --samples_per_plugin images=1000")
+        print_stderr(f"next: tensorboard --logdir {log_dir} --samples_per_plugin images=1000")
 
 
-def new_folder(log_dir, settings, data_suffix):
+def new_folder(log_dir, settings):
     """Creates and returns a run's folder, named after the time and what is not the default."""
     suffix = f"-seed{settings['seed']}" if settings["seed"] != 1 else ""
     if settings.get("bfloat16"):
         suffix += "-bfloat16"
+    if settings["data"] != "MNIST":
+        suffix += "-not-MNIST"
     while True:
-        folder = log_dir / f"{time.strftime('%Y%m%d-%H%M%S')}{suffix}{data_suffix}"
+        folder = log_dir / f"{time.strftime('%Y%m%d-%H%M%S')}{suffix}"
         with contextlib.suppress(FileExistsError):  # another run started in the same second
             folder.mkdir()
             return folder
@@ -114,20 +116,11 @@ def write_the_posts_run(log_dir, script):
 
 
 def filters(tag, W):
-    """Logs the filters W [h, w, 1, n] as one image, eight in a row; dark is a large weight.
-
-    Each filter is rescaled by its own minimum and maximum, enlarged eight times, and framed.
-    """
-    images = tf.transpose(W, [3, 0, 1, 2])  # [n, h, w, 1]
-    low = tf.reduce_min(images, [1, 2, 3], keepdims=True)
-    high = tf.reduce_max(images, [1, 2, 3], keepdims=True)
-    images = 1 - tf.math.divide_no_nan(images - low, high - low)
-    height, width = 8 * images.shape[1], 8 * images.shape[2]
-    images = tf.image.resize(images, [height, width], method="nearest")
-    images = tf.pad(images, [[0, -len(images) % 8], [1, 1], [1, 1], [0, 0]], constant_values=0.5)
-    rows = tf.reshape(images, [-1, 8, height + 2, width + 2])
-    sheet = tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [1, -1, 8 * (width + 2), 1])
-    tf.summary.image(tag, sheet)
+    """Logs the filters W [h, w, 1, n] as one image, eight in a row; dark is a large weight."""
+    images = list(np.moveaxis(W.numpy()[:, :, 0], -1, 0))
+    rows = [images[i : i + 8] for i in range(0, len(images), 8)]
+    sheet = 1 - figures.contact_sheet(rows, cell=40)
+    tf.summary.image(tag, sheet[np.newaxis, :, :, np.newaxis])
 
 
 def histogram(tag, values):

@@ -1,10 +1,10 @@
-"""The command line: options, one-line errors, the progress bar and the speed."""
+"""The command line: options, one-line errors, stdout and stderr, the progress bar."""
 
 import argparse
+import builtins
 import contextlib
 import os
 import re
-import signal
 import sys
 import time
 from pathlib import Path
@@ -19,22 +19,28 @@ class Failure(Exception):
     """An error the user can fix; the message tells what is wrong and what to do."""
 
 
-def report(text, end="\n"):
+def print_stdout(text):
     """Prints a line to stdout, immediately and above the progress bar."""
     try:
-        tqdm.write(text, file=sys.stdout, end=end)
+        tqdm.write(text, file=sys.stdout)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
+        with contextlib.suppress(OSError):
+            sys.stdout.close()  # otherwise Python flushes it again when it exits
+        if isinstance(error, BrokenPipeError):
+            raise
         raise Failure(f"cannot write to stdout: {error.strerror}") from None
 
 
-def say(text):
+def print_stderr(text):
     """Prints a line to stderr; stdout carries only what the post's programs print."""
-    with contextlib.suppress(OSError):  # a full or closed stderr is no reason to end a run
-        tqdm.write(text, file=sys.stderr)
-        sys.stderr.flush()
+    tqdm.write(text, file=sys.stderr)
+
+
+def print_test_accuracy(test_accuracy, data):
+    """Prints the post's last line; if `data`, the data's name, is not MNIST, the line tells so."""
+    label = "" if data == "MNIST" else f" ({data})"
+    print_stdout(f"test accuracy {test_accuracy:g}{label}")
 
 
 def reason(error):
@@ -48,53 +54,36 @@ def reason(error):
         text = re.sub(r"\{\{.*?\}\} *| *\[Op:\w*\]", "", first_line).replace("; ", ": ")
     elif getattr(error, "strerror", None):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    elif isinstance(error, MemoryError):
-        text = str(error) or "out of memory"
     else:
-        text = str(error)
+        text = str(error) or "out of memory"  # a MemoryError often has no text
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
-stopped_by = []  # the number of the signal that asked this process to stop
-
-
-def stop(number, _):
-    """A signal handler that ends the run; the same signal again ends it immediately."""
-    signal.signal(number, signal.SIG_DFL)
-    stopped_by.append(number)
-    raise KeyboardInterrupt
+def in_notebook():
+    """Tells whether IPython runs this code: %run in a notebook."""
+    return hasattr(builtins, "__IPYTHON__")
 
 
 def run(main, if_stopped=""):
-    """Runs main() with one-line errors; a signal to stop prints "stopped" and if_stopped."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # a file's name that it can't encode
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        # Ignored already: Ctrl-C in a background job, SIGHUP under nohup.
-        if number and signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, stop)
+    """Runs main(); Ctrl-C, or an error the user can fix, ends it with one line, no traceback.
+
+    `if_stopped` is what that line says after "stopped".
+    """
     try:
-        try:
-            return main()
-        finally:
-            report("", end="")  # flushes what argparse printed; an error is one line, like others
-    except BaseException as error:
-        code, message = exit_code_and_message(error, if_stopped)
+        main()
+        return
+    except KeyboardInterrupt:
+        code, message = 130, f"stopped{if_stopped}"
+    except BrokenPipeError:  # the reader of our stdout has gone (`| head`)
+        code, message = 141, None  # as if SIGPIPE had ended us
+    except (Failure, OSError, MemoryError, tf.errors.OpError) as error:
+        code, message = 1, reason(error)
+    except SystemExit as error:  # argparse's; it has printed its message
+        code, message = error.code, None
     if message:
-        say(f"{os.path.basename(sys.argv[0])}: {message}")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # otherwise Python flushes a broken stdout again
-    sys.exit(code)
-
-
-def exit_code_and_message(error, if_stopped):
-    """Returns the exit code and the one line for an exception; raises it again if it is a bug."""
-    if stopped_by:  # TensorFlow turns a signal's exception into others, even into TypeError
-        return 128 + stopped_by[0], f"stopped{if_stopped}"
-    if isinstance(error, BrokenPipeError):  # the reader of our stdout has gone (`| head`)
-        return 141, ""  # SIGPIPE, as shells report it
-    if isinstance(error, (Failure, OSError, MemoryError, tf.errors.OpError)):
-        return 1, reason(error)
-    raise error
+        print_stderr(f"{os.path.basename(sys.argv[0])}: {message}")
+    if not in_notebook():  # there, IPython would add three lines about SystemExit
+        sys.exit(code)
 
 
 def progress(steps):
@@ -108,8 +97,7 @@ def progress(steps):
             start = time.perf_counter()
     if len(steps) > 1:
         count, seconds = len(steps) - 1, time.perf_counter() - start
-        speed = f"{count / seconds:.1f} steps/s, reports included"
-        say(f"{count} steps after the first in {seconds:.1f} s: {speed}")
+        print_stderr(f"{count} steps in {seconds:.1f} s ({count / seconds:.3g} steps/s)")
 
 
 def integer(low, high=2**31 - 1):
@@ -124,20 +112,19 @@ def integer(low, high=2**31 - 1):
 
 
 def path(text):
-    """An argparse type: a path that TensorFlow can open, which takes UTF-8 only."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # undecoded bytes of the command line
-        message = f"{text!a} is not UTF-8, or not in this locale; rename it, or set LC_ALL=C.UTF-8"
-        raise argparse.ArgumentTypeError(message) from None
-    return Path(text)
+    """An argparse type: a path; `~` is the home folder, also in --option=~/folder."""
+    return Path(os.path.expanduser(text))
 
 
 def parser(description):
-    """Returns an argument parser with the options of all scripts: where the digits come from."""
-    parser = argparse.ArgumentParser(
+    """Returns an argument parser whose help text begins with a script's docstring."""
+    return argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+
+
+def add_data_options(parser):
+    """Adds the options that choose the digits."""
     add_data_dir(parser)
     parser.add_argument(
         "--dataset",
@@ -145,7 +132,6 @@ def parser(description):
         default="auto",
         help="%(default)s (default) is MNIST if available, else digits rendered from fonts",
     )
-    return parser
 
 
 def add_data_dir(parser):
@@ -161,6 +147,7 @@ def add_data_dir(parser):
 
 def add_training_options(parser, steps, log_dir):
     """Adds the options of both training scripts, with their defaults for steps and log_dir."""
+    add_data_options(parser)
     parser.add_argument(
         "--steps", type=integer(0), default=steps, help="the last step (default: %(default)s)"
     )

@@ -18,7 +18,7 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support and the scripts
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import kernels, summaries, terminal
+from support import fast_ops, summaries, terminal
 
 import numpy as np
 import tensorflow as tf
@@ -63,7 +63,7 @@ def step_of(network):
 def pairs(writer):
     """Returns {name: (our function, TensorFlow's)}."""
     ours = step_of(double_conv.DoubleConv())
-    with mock.patch.object(kernels, "matmul", tf.matmul):
+    with mock.patch.object(fast_ops, "matmul", tf.matmul):
         with_tf_matmul = step_of(double_conv.DoubleConv())
     h_conv1 = double_conv.DoubleConv()(IMAGES).h_conv1
 
@@ -72,7 +72,7 @@ def pairs(writer):
             histogram("h_conv1", h_conv1)
 
     return {
-        "a step with `kernels.matmul`, with `tf.matmul`": (ours, with_tf_matmul),
+        "a step with `fast_ops.matmul`, with `tf.matmul`": (ours, with_tf_matmul),
         "a step with `tf.compat.v1.train.AdamOptimizer`, with Keras's Adam": (
             ours,
             step_of(WithKerasAdam()),

@@ -1,0 +1,161 @@
+"""Recognize handwriting with the two-layer network, and look at what it gets wrong.
+
+The post ends with the filters; this asks what the network concludes from them.
+Restores a checkpoint of double_conv.py and reads image files, one digit each:
+photos, scans or drawings, in any size and colour. A line per file tells the digit
+and its probability. Three figures show the digits as the network gets them, with
+both layers' feature maps and with the ten probabilities of each.
+
+Example:
+    python recognize.py seven.png eight.jpg
+    python recognize.py --draw        # a window to draw digits in
+    python recognize.py --mistakes    # test digits that the network gets wrong
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+# support comes first: it imports TensorFlow without its start-up messages
+from support import checkpoints, drawing_window, figures, handwriting, input_data, terminal
+from support.terminal import Failure, integer, print_stderr, print_stdout
+
+import numpy as np
+
+import common
+from double_conv import DoubleConv
+from visualize_filters import checkpoint, visualize
+
+MOST = 100  # digits in a figure: more take gigabytes of memory
+
+
+class Digits(NamedTuple):
+    """Digits that the network has read."""
+
+    images: np.ndarray  # float32 [n, 784]
+    y_conv: np.ndarray  # float32 [n, 10]
+    what: str  # what the images are, e.g. "images of handwriting"
+    labels: np.ndarray | None = None  # int [n], given for mistakes
+    names: list | None = None  # the names of the files, if the images are from files
+
+
+def recognize(network, paths):
+    """Prints which digit each image file shows; returns the Digits.
+
+    A file that can't be read gets a line on stderr, and the others are still read.
+    """
+    images, names = [], []
+    for path in paths:
+        try:
+            images.append(handwriting.read_image(path))
+            names.append(path.name)
+        except Failure as failure:
+            print_stderr(str(failure))
+    images = np.reshape(images, [-1, 784])
+    y_conv = network(images).y_conv.numpy()
+    for name, p in zip(names, y_conv):
+        print_stdout(f"{name}: {p.argmax()} ({figures.probability(p.max())})")
+    return Digits(images, y_conv, "images of handwriting", names=names)
+
+
+def find_mistakes(network, test):
+    """Counts the digits of the test set that the network gets wrong; returns the Digits."""
+    labels = test.labels.argmax(1)
+    y_conv = common.probabilities(network, test.images).numpy()
+    wrong = y_conv.argmax(1) != labels
+    print_stdout(f"{wrong.sum()} of {len(labels):,} test digits are misclassified")
+    what = "misclassified test digits"
+    return Digits(test.images[wrong], y_conv[wrong], what, labels=labels[wrong])
+
+
+def draw(network, digits, count, title):
+    """Returns three figures of the first `count` digits: both layers, and the predictions."""
+    images, y_conv, what, labels, names = (
+        field if field is None or isinstance(field, str) else field[:count] for field in digits
+    )
+    layers = visualize(network, images, 0, what, title)
+    heading = f"Probabilities of the ten digits for {len(images)} {what}\n{title}"
+    return [*layers, figures.draw_predictions(images, y_conv, heading, labels, names)]
+
+
+def open_window(network):
+    """Opens the window to draw digits in, and returns when it is closed."""
+
+    def look(image):
+        layers = network(image[np.newaxis])
+        return [layer.numpy()[0] for layer in (layers.y_conv, layers.h_pool1, layers.h_pool2)]
+
+    drawing_window.open_window(look)
+
+
+def options():
+    """Returns the command line's options."""
+    parser = terminal.parser(__doc__)
+    terminal.add_data_options(parser)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "files",
+        nargs="*",
+        type=terminal.path,
+        default=[],
+        metavar="FILE",
+        help="image of one handwritten digit",
+    )
+    what.add_argument(
+        "--draw", action="store_true", help="open a window to draw digits in with the mouse"
+    )
+    what.add_argument(
+        "--mistakes",
+        action="store_true",
+        help="show the first N test digits that the network gets wrong",
+    )
+    parser.add_argument(
+        "--first",
+        type=integer(1, MOST),
+        default=10,
+        metavar="N",
+        help=f"how many of the mistakes to show, 1 to {MOST} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=checkpoint,
+        default="train_data-20000",
+        help="checkpoint to restore (default: %(default)s)",
+    )
+    figures.add_figure_dir(parser)
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    if args.draw:
+        drawing_window.check_display()
+    else:
+        names = ["layer1.png", "layer2.png", "predictions.png"]
+        paths = [(args.figure_dir or Path()) / name for name in names]
+        show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
+        for path in args.files:
+            if not show and path.resolve() in [figure.resolve() for figure in paths]:
+                raise Failure(f"{path} would be replaced by a figure; choose another --figure-dir")
+    network = DoubleConv()
+    checkpoints.restore(network, args.checkpoint)
+    print_stderr(f"restored {args.checkpoint}")
+
+    if args.draw:
+        open_window(network)
+        return
+    if args.mistakes:
+        mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+        digits = find_mistakes(network, mnist.test)
+    else:
+        digits = recognize(network, args.files)
+    if len(digits.images):
+        count = args.first if args.mistakes else MOST
+        drawn = draw(network, digits, count, args.checkpoint.name)
+        figures.show_or_save(show, drawn, paths)
+    unread = len(args.files) - len(digits.images)
+    if unread > 0:
+        raise Failure(f"{unread} of {len(args.files)} files could not be read")
+
+
+if __name__ == "__main__":
+    terminal.run(main)

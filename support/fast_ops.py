@@ -1,0 +1,43 @@
+"""Faster ways to compute the same: a matrix product's gradient, and bfloat16.
+
+The speeds are in docs/results.md, with the commands that print them.
+"""
+
+import contextlib
+from pathlib import Path
+
+from support.terminal import print_stderr
+
+import tensorflow as tf
+
+
+@tf.custom_gradient
+def matmul(x, W):
+    """Multiplies x [batch, n] by W [n, m], as tf.matmul does: [batch, m].
+
+    tf.matmul computes its gradient for x with the transpose of W, which is slow in oneDNN for a
+    wide W; tf.einsum computes the same sums faster.
+    """
+
+    def gradient(upstream):
+        return tf.einsum("bm,nm->bn", upstream, W), tf.matmul(x, upstream, transpose_a=True)
+
+    return tf.matmul(x, W), gradient
+
+
+@contextlib.contextmanager
+def bfloat16(on):
+    """Multiplies and convolves in bfloat16, if `on`, as long as the `with` block lasts.
+
+    This applies to a tf.function whose first call is in the block. Variables, and what is computed
+    outside of tf.functions, stay in float32. Warns if this CPU is known not to have bfloat16.
+    """
+    cpuinfo = Path("/proc/cpuinfo")  # on Linux
+    if on and cpuinfo.exists() and "bf16" not in cpuinfo.read_text():
+        print_stderr("this CPU has neither AVX512-BF16 nor AMX: bfloat16 may be slower here")
+    option = "auto_mixed_precision_onednn_bfloat16"
+    tf.config.optimizer.set_experimental_options({option: on})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({option: False})
