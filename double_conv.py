@@ -13,7 +13,6 @@ Example:
     tensorboard --logdir /tmp/cnn
 """
 
-import os
 import shlex
 from pathlib import Path
 from typing import NamedTuple
@@ -206,7 +205,7 @@ def main():
     writer.finish(args.steps, test_accuracy)
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
     terminal.print_stderr(f"checkpoints: {newest} and up to four earlier ones")
-    script = os.path.relpath(Path(__file__).with_name("visualize_filters.py"))
+    script = Path(__file__).with_name("visualize_filters.py")
     command = ["python", script, newest, "--data-dir", args.data_dir, "--dataset", args.dataset]
     terminal.print_stderr(f"next: {shlex.join(map(str, command))}")
 

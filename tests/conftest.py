@@ -1,7 +1,6 @@
-"""What the tests share: made-up digits and real MNIST, runs, and the end of what a test leaves."""
+"""What the tests share: made-up digits and real MNIST, runs, a display."""
 
-import concurrent.futures
-import functools
+import csv
 import multiprocessing.forkserver
 import os
 import pathlib
@@ -11,16 +10,12 @@ import subprocess
 import support  # noqa: F401  TensorFlow without its start-up messages
 
 import pytest
-import tensorflow as tf
 from digits import write_digits
-from double_runs import train
-from in_process import seeded_double, seeded_single
 from processes import ROOT, Running, forkserver
-from programs import start_all
+from runs import train
 
-from double_conv import DoubleConv
-
-for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):  # tests start processes as a user does
+# Tests start processes as a user does.
+for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):
     os.environ.pop(name, None)
 
 if forkserver:
@@ -48,19 +43,6 @@ def undisturbed(small_data, tmp_path_factory):
     return folder, *train(folder, small_data, "--steps", 60)
 
 
-@pytest.fixture(scope="session")
-def programs(small_data, tmp_path_factory):
-    """Returns a function from a command's name in programs.py to its Ended, once it has ended."""
-    if not shutil.which("bash"):
-        pytest.skip("needs bash")
-    checkpoint = tmp_path_factory.mktemp("checkpoint") / "train_data-7"
-    tf.train.Checkpoint(network=DoubleConv(seed=5)).write(str(checkpoint))
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        futures = start_all(pool, small_data, checkpoint, tmp_path_factory.mktemp)
-        yield lambda name: futures[name].result()
-        pool.shutdown(cancel_futures=True)  # what no test has waited for
-
-
 @pytest.fixture
 def copy(undisturbed, tmp_path):
     """A copy of the uninterrupted run's folder."""
@@ -68,22 +50,8 @@ def copy(undisturbed, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def seeded_run(small_data, tmp_path_factory):
-    """Returns a function from "single" or "double" to its SeededRun, which runs only once."""
-
-    @functools.cache
-    def run(name):
-        folder = tmp_path_factory.mktemp(f"seeded {name}")
-        (folder / "my data").symlink_to(small_data)
-        train_seeded = {"single": seeded_single, "double": seeded_double}[name]
-        return train_seeded(folder, folder / "my data")
-
-    return run
-
-
-@pytest.fixture(scope="session")
 def display():
-    """A display of Xvfb's."""
+    """A display of Xvfb's, as DISPLAY's value."""
     if not shutil.which("Xvfb"):
         pytest.skip("needs Xvfb")
     pytest.importorskip("tkinter")
@@ -116,12 +84,12 @@ def reference_dir():
 def posts_curve():
     """Returns a function from "single" or "double" to {step: (cross entropy, accuracy)}."""
 
-    def read(script):
-        rows = (
-            (ROOT / "support" / "recordings" / f"{script}_curve_tf0.12.1.csv")
-            .read_text()
-            .splitlines()[1:]
-        )
-        return {int(step): (float(ce), float(a)) for step, ce, a in (r.split(",") for r in rows)}
+    def read(network):
+        with open(ROOT / "support" / "recordings" / f"{network}_curve_tf0.12.1.csv") as file:
+            rows = csv.DictReader(file)
+            return {
+                int(row["step"]): (float(row["cross_entropy"]), float(row["accuracy"]))
+                for row in rows
+            }
 
     return read

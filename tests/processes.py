@@ -1,12 +1,9 @@
-"""Runs the scripts in separate processes, with their own signals, streams and exit code.
+"""Runs the scripts in separate processes, as a user does from the command line.
 
-Importing TensorFlow takes seconds, so these are forked from a server that has imported it and run
-nothing. Those whose start itself is tested are in programs.py.
+Importing TensorFlow takes seconds, so these processes are forked from one that has imported it.
 """
 
-import ast
 import contextlib
-import importlib
 import multiprocessing
 import os
 import pathlib
@@ -19,53 +16,39 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 LIMIT = 120  # seconds; nothing is waited for any longer
-NOT_INHERITED = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL")
+# Constants of double_conv.py: a small network, and many reports and checkpoints in few steps.
+SMALL = {"num_fc": 16, "batch_size": 10, "report_every": 5, "filters_every": 10}
 
 forkserver = None
 if "forkserver" in multiprocessing.get_all_start_methods():
     forkserver = multiprocessing.get_context("forkserver")
-    modules = "input_data checkpoints summaries figures files kernels terminal".split()
-    forkserver.set_forkserver_preload(
-        [*(f"support.{m}" for m in modules), "common", "pytest", "tensorboard.summary"]
-    )
+    forkserver.set_forkserver_preload(["recognize", "single_conv", "tensorboard.summary"])
 
 
-# The constants of double_conv.py for a short run that makes as many reports and checkpoints as a
-# long one; and with a small network as well, whose checkpoints have 1 MB instead of 39.
-SHORT = {"batch_size": 10, "report_every": 5, "film_every": 10}
-SMALL = SHORT | {"num_fc": 16}
-
-
-def run_as_main(script, constants):
-    """Runs a script as `python SCRIPT` does, with some constants of double_conv.py replaced."""
-    if not constants:
-        runpy.run_path(sys.argv[0], run_name="__main__")
-        return
-    network = importlib.import_module("double_conv")
-    for name, value in constants.items():
-        assert hasattr(network, name)
-        setattr(network, name, value)
-    module = importlib.import_module(pathlib.Path(script).stem)
-    # The last statement is `if __name__ == "__main__":`; its body runs in the imported module.
-    last = ast.parse((ROOT / script).read_text()).body[-1]
-    exec(compile(ast.Module(last.body, []), sys.argv[0], "exec"), vars(module))
-
-
-def execute(script, args, folder, streams, before, constants):
+def execute(script, args, folder, streams, environment, constants, before):
     """Runs a script as __main__; the body of a forked process."""
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
-    for name in NOT_INHERITED:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
         os.environ.pop(name, None)
+    os.environ.update(environment)
     os.chdir(folder)
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore Ctrl-C
     sys.argv = [str(ROOT / script), *args]
     before()
-    run_as_main(script, constants)
+
+    import double_conv
+
+    for name, value in constants.items():
+        assert hasattr(double_conv, name)
+        setattr(double_conv, name, value)
+    if script == "double_conv.py":  # as a new module, it would have its own constants again
+        double_conv.terminal.run(double_conv.main)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def nothing():
@@ -75,34 +58,55 @@ def nothing():
 class Running:
     """A script that was started; `wait` returns its (exit code, stdout, stderr).
 
-    Its streams go to files, or to the devices or named pipes `stdout` and `stderr`.
+    Args:
+        args: the command line after `python`.
+        folder: working directory (default: a new, empty one).
+        environment: variables to set, e.g. DISPLAY.
+        constants: constants of double_conv.py to replace (default: SMALL).
+        stdout, stderr: a device or named pipe in place of a file.
+        before: a function that the process calls first, e.g. to limit the size of files.
     """
 
     started = []  # to kill those that a failed test has left (see conftest.py)
 
-    def __init__(self, args, folder=None, before=nothing, constants=None, stdout=None, stderr=None):
+    def __init__(
+        self,
+        *args,
+        folder=None,
+        environment=None,
+        constants=SMALL,
+        stdout=None,
+        stderr=None,
+        before=nothing,
+    ):
         if not forkserver:
             pytest.skip("needs a fork server")
         script, *args = map(str, args)
-        self.folder = tempfile.TemporaryDirectory()
-        self.streams = [stdout or f"{self.folder.name}/out", stderr or f"{self.folder.name}/err"]
-        arguments = script, args, str(folder or ROOT), self.streams, before, constants
-        self.process = forkserver.Process(target=execute, args=arguments)
+        self.temporary = tempfile.TemporaryDirectory()
+        (pathlib.Path(self.temporary.name) / "empty").mkdir()
+        self.folder = pathlib.Path(folder or f"{self.temporary.name}/empty")
+        self.streams = [
+            stdout or f"{self.temporary.name}/stdout",
+            stderr or f"{self.temporary.name}/stderr",
+        ]
+        self.process = forkserver.Process(
+            target=execute,
+            args=(script, args, self.folder, self.streams, environment or {}, constants, before),
+        )
         self.process.start()
         self.started.append(self.process)
 
-    def lines(self, count):
-        """Returns its first `count` lines on stdout, as soon as they are there."""
-        wait_until(lambda: self.stdout.count("\n") >= count or not self.process.is_alive())
-        return self.stdout.splitlines(keepends=True)[:count]
-
     @property
     def stdout(self):
-        return read_file(self.streams[0])
+        return read_text(self.streams[0])
 
     @property
     def stderr(self):
-        return read_file(self.streams[1])
+        return read_text(self.streams[1])
+
+    def wait_for_lines(self, count):
+        """Waits until it has printed `count` lines to stdout, or has ended."""
+        wait_until(lambda: self.stdout.count("\n") >= count or not self.process.is_alive())
 
     def send(self, number):
         """Sends it a signal."""
@@ -124,7 +128,15 @@ class Running:
         return out, err
 
 
-def read_file(path):
+def run(*args, code=0, **options):
+    """Runs a script to its end, which must have this exit code; returns its (stdout, stderr).
+
+    The arguments and options are those of Running.
+    """
+    return Running(*args, **options).result(code)
+
+
+def read_text(path):
     """Returns a file's text, "" for what is not a file, or not there yet."""
     return pathlib.Path(path).read_text() if os.path.isfile(path) else ""
 
@@ -135,19 +147,6 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
-
-
-def run(*args, code=0, folder=None, before=nothing, constants=None):
-    """Runs a script and returns its (stdout, stderr).
-
-    Args:
-        args: the command line after `python`.
-        code: expected exit code.
-        folder: working directory (default: the project's).
-        before: a function that the process calls before the script, e.g. to limit file sizes.
-        constants: constants of double_conv.py to replace, e.g. SMALL.
-    """
-    return Running(args, folder, before, constants).result(code)
 
 
 @contextlib.contextmanager
@@ -173,67 +172,9 @@ def pseudo_terminal(columns=80):
     os.close(shown)
 
 
-def interrupt_at(action, module, name, count=1, after=False):
-    """Calls action() at the count-th call of module.name, before or after it.
-
-    Called in a process before its script, this makes the moment of a signal certain.
-    """
-    module = importlib.import_module(module)
-    original, calls = getattr(module, name), []
-
-    def interrupted(*args, **kwargs):
-        calls.append(name)
-        if len(calls) == count and not after:
-            action()
-        result = original(*args, **kwargs)
-        if len(calls) == count and after:
-            action()
-        return result
-
-    setattr(module, name, interrupted)
-
-
-def kill_myself():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def block():
-    """Waits for a signal."""
-    time.sleep(LIMIT)
-
-
 def limit_file_size(size):
     """Simulates a full disk: writing a file beyond `size` bytes fails."""
     import resource
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def read_events(folder):
-    """Returns every value in a run's event files: [(tag, step, value)], in the order written."""
-    import tensorflow as tf
-
-    values = []
-    for path in sorted(folder.glob("events.out.tfevents.*")):
-        for event in intact_events(path):
-            if event.graph_def:
-                values.append(("graph", event.step, event.graph_def))
-            for value in event.summary.value:
-                values.append((value.tag, event.step, tf.make_ndarray(value.tensor)))
-    return values
-
-
-def intact_events(path):
-    """Yields the events of a file up to the first broken one, as a kill may leave it."""
-    import tensorflow as tf
-
-    with contextlib.suppress(tf.errors.DataLossError):
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            yield tf.compat.v1.Event.FromString(record)
-
-
-def only_run(log_dir):
-    """Returns the folder of the one run under log_dir, besides the post's."""
-    (folder,) = (path for path in log_dir.iterdir() if not path.name.startswith("the-post"))
-    return folder

@@ -229,6 +229,7 @@ def trained_networks(description):
     Returns the first network, trained here, the second, restored, and the DataSets.
     """
     parser = terminal.parser(description)
+    terminal.add_data_options(parser)
     parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
     args = parser.parse_args()
     double = DoubleConv()
@@ -244,12 +245,12 @@ def main():
     paths = [Path(__file__).parents[1] / "images" / f"network{i}.png" for i in (1, 2)]
     figures.select_backend(window=False)
     for network, draw, path in (single, draw_single, paths[0]), (double, draw_double, paths[1]):
-        accuracy = common.test_accuracy(network, mnist.test)
+        accuracy = common.accuracy_on(network, mnist.test)
         subtitle = f"trained on {mnist.name}, test accuracy {accuracy:g}"
         figure = draw(network, image, name, subtitle)
         files.write_whole(path, figures.as_png(figure, dpi=200))
         reduce_colors(path)
-        terminal.say(f"figure: {path}")
+        terminal.print_stderr(f"figure: {path}")
 
 
 if __name__ == "__main__":

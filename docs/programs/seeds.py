@@ -42,7 +42,7 @@ def trained_single(seed, train):
 
 def train_single(seed, mnist, folder):
     """Trains the first network as single_conv.py does; returns its test accuracy."""
-    return common.test_accuracy(trained_single(seed, mnist.train), mnist.test)
+    return common.accuracy_on(trained_single(seed, mnist.train), mnist.test)
 
 
 def train_single_4_filters(seed, mnist, folder):
@@ -72,7 +72,7 @@ def train_double(seed, mnist, folder, make=double_conv.DoubleConv):
         network.train_step(x, y_, dropout_seed=[seed, i])
         if i % 1000 == 0:
             saver.save(i, run)
-    return common.test_accuracy(network, mnist.test)
+    return common.accuracy_on(network, mnist.test)
 
 
 class WithoutDropout(double_conv.DoubleConv):
@@ -159,7 +159,9 @@ def main():
             mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
             test_accuracy = EXPERIMENTS[args.experiment](seed, mnist, args.checkpoint_dir)
             append(args.experiment, seed, test_accuracy)
-            terminal.report(f"{args.experiment}, seed {seed}: test accuracy {test_accuracy:.4f}")
+            terminal.print_stdout(
+                f"{args.experiment}, seed {seed}: test accuracy {test_accuracy:.4f}"
+            )
 
 
 if __name__ == "__main__":

@@ -1,27 +1,24 @@
-"""Runs of double_conv.py with a small network on small data, and how to compare them."""
+"""Runs of double_conv.py with a small network on small data, their event files and checkpoints."""
+
+import contextlib
 
 from support import checkpoints
 
 import numpy as np
 import tensorflow as tf
-from processes import SMALL, Running, only_run, read_events  # puts the project on sys.path
+from processes import Running
 
 CURVES = ("cross entropy", "accuracy", "h_conv1", "filters")
 
 
-def args_for(folder, small_data, *args):
-    """Returns the command line of a run on small data with everything below folder."""
+def start_training(folder, small_data, *args, **options):
+    """Starts double_conv.py on small data with everything below folder; see Running."""
     where = ["--data-dir", small_data, "--log-dir", folder / "logs", "--checkpoint-dir", folder]
-    return ["double_conv.py", *where, *args]
-
-
-def start_training(folder, small_data, *args, constants=SMALL, **options):
-    """Starts double_conv.py on small data."""
-    return Running(args_for(folder, small_data, *args), constants=constants, **options)
+    return Running("double_conv.py", *where, *args, **options)
 
 
 def train(folder, small_data, *args, code=0, **options):
-    """The same, to its end; returns its (stdout, stderr)."""
+    """The same, to its end with this exit code; returns its (stdout, stderr)."""
     return start_training(folder, small_data, *args, **options).result(code)
 
 
@@ -42,6 +39,31 @@ def variables_of(path):
     names = [name for name in reader.get_variable_to_shape_map() if "settings" not in name]
     names = [name for name in names if "GRAPH" not in name and "save_counter" not in name]
     return {name: reader.get_tensor(name) for name in names}
+
+
+def read_events(folder):
+    """Returns every value in a run's event files: [(tag, step, value)], in the order written."""
+    values = []
+    for path in sorted(folder.glob("events.out.tfevents.*")):
+        for event in intact_events(path):
+            if event.graph_def:
+                values.append(("graph", event.step, event.graph_def))
+            for value in event.summary.value:
+                values.append((value.tag, event.step, tf.make_ndarray(value.tensor)))
+    return values
+
+
+def intact_events(path):
+    """Yields the events of a file up to the first broken one, as a kill may leave it."""
+    with contextlib.suppress(tf.errors.DataLossError):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            yield tf.compat.v1.Event.FromString(record)
+
+
+def only_run(log_dir):
+    """Returns the folder of the one run under log_dir, besides the post's."""
+    (folder,) = (path for path in log_dir.iterdir() if not path.name.startswith("the-post"))
+    return folder
 
 
 def curves_of(folder):
