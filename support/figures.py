@@ -162,7 +162,12 @@ def show_or_save(show, figures, paths, dpi=200):
     """Shows the figures until their windows are closed or, unless `show`, saves them to paths."""
     if show:
         show_until_closed()
-        return
+    else:
+        save(figures, paths, dpi)
+
+
+def save(figures, paths, dpi):
+    """Saves each figure as a PNG file, whole or not at all, and prints where it is."""
     for figure, path in zip(figures, paths):
         write_whole(path, as_png(figure, dpi))
         print_stderr(f"figure: {path}")

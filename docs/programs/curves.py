@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, summaries, terminal
+from support import figures, files, summaries, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,8 +76,8 @@ def main():
         "--figure", type=terminal.path, default=Path(__file__).parents[1] / "images" / "curves.png"
     )
     args = parser.parse_args()
-    figures.prepare([args.figure], "--figure", window=False)
-    figures.show_or_save([draw(map(Path.resolve, args.runs))], [args.figure], dpi=110)
+    files.check_png(args.figure, "--figure")
+    figures.save([draw(map(Path.resolve, args.runs))], [args.figure], dpi=110)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,8 @@ def main():
     print("| --- | --- | --- | --- | --- |")
     for experiment in seeds.EXPERIMENTS:
         print("| " + " | ".join(summary(experiment)) + " |")
-    figures.select_backend(window=False)
     path = Path(__file__).parents[1] / "images" / "luck.png"
-    figures.show_or_save([draw(seeds.read("single"))], [path], dpi=150)
+    figures.save([draw(seeds.read("single"))], [path], dpi=150)
 
 
 if __name__ == "__main__":

@@ -243,7 +243,6 @@ def main():
     image, label = mnist.test.images[INDEX], mnist.test.labels[INDEX].argmax()
     name = f"mnist.test.images[{INDEX}], a {label}"
     paths = [Path(__file__).parents[1] / "images" / f"network{i}.png" for i in (1, 2)]
-    figures.select_backend(window=False)
     for network, draw, path in (single, draw_single, paths[0]), (double, draw_double, paths[1]):
         accuracy = common.accuracy_on(network, mnist.test)
         subtitle = f"trained on {mnist.name}, test accuracy {accuracy:g}"
