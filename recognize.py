@@ -72,7 +72,7 @@ def draw(network, digits, count, title):
     images, y_conv, what, labels, names = (
         field if field is None or isinstance(field, str) else field[:count] for field in digits
     )
-    layers = visualize(network, images, 0, what, title)
+    layers = visualize(network, images, 1, what, title)
     heading = f"Probabilities of the ten digits for {len(images)} {what}\n{title}"
     return [*layers, figures.draw_predictions(images, y_conv, heading, labels, names)]
 

@@ -7,11 +7,16 @@ the same for the second layer's 64 filters (7x7). A second-layer filter has 32
 sub-filters, one per first-layer feature map; --sub-filter chooses the one
 shown.
 
+What the second layer looks at can no longer be told from these maps, says the
+post. But it can be told from the digits: --patches draws, for each filter, the
+nine patches of test digits that excite it most.
+
 Also reads checkpoints of the post's own program (TensorFlow 0.x, 1.x).
 
 Example:
     python visualize_filters.py train_data-20000
     python visualize_filters.py train_data-20000 --digits 3,5,8
+    python visualize_filters.py train_data-20000 --patches
 """
 
 import argparse
@@ -31,7 +36,8 @@ from double_conv import DoubleConv
 def visualize(network, images, sub_filter, what, title):
     """Draws both layers' filters and their feature maps for images, float32 [n, 784].
 
-    `what` tells what the images are, e.g. "test digits". Returns the two figures.
+    Of the second layer's sub-filters, `sub_filter` is drawn, 1 to 32. `what` tells what the images
+    are, e.g. "test digits". Returns the two figures.
     """
     layers = network(images)
     layer1 = figures.draw_features(
@@ -42,13 +48,57 @@ def visualize(network, images, sub_filter, what, title):
         f"{title}",
     )
     layer2 = figures.draw_features(
-        network.W_conv2.numpy()[:, :, sub_filter],  # [5, 5, 64]
+        network.W_conv2.numpy()[:, :, sub_filter - 1],  # [5, 5, 64]
         images,
         layers.h_pool2.numpy(),  # [n, 7, 7, 64]
         f"Layer 2: sub-filter {sub_filter} of each of the 64 filters (top two rows) and the "
         f"filters' feature maps for {len(images)} {what}\n{title}",
     )
     return [layer1, layer2]
+
+
+def strongest_patches(responses, images, size, stride, before):
+    """Returns the patches of images that excite each filter most: float32 [n, 9, size, size].
+
+    responses(x), for a batch x of images, float32 [count, 784], is h_conv1 or h_conv2, [count, h,
+    w, n]. A response in row i depends on `size` rows of the digit, from row stride * i - before;
+    columns alike. Pixels outside of the digit are 0. Of each digit, only the place that excites the
+    filter most counts: otherwise the nine would show the same stroke, a pixel apart.
+    """
+    strongest, places = [], []
+    for start in range(0, len(images), 500):
+        h = responses(images[start : start + 500]).numpy()
+        width = h.shape[2]
+        h = h.reshape(len(h), -1, h.shape[-1])  # [count, h * w, n]
+        strongest.append(h.max(1))
+        places.append(h.argmax(1))
+    strongest, places = np.concatenate(strongest), np.concatenate(places)  # [10000, n]
+    digits = np.pad(images.reshape(-1, 28, 28), [(0, 0), (before, size), (before, size)])
+    patches = []
+    for k in range(strongest.shape[1]):
+        for digit in strongest[:, k].argsort()[::-1][:9]:
+            row, column = stride * (places[digit, k] // width), stride * (places[digit, k] % width)
+            patches.append(digits[digit, row : row + size, column : column + size])
+    return np.reshape(patches, [-1, 9, size, size])
+
+
+def visualize_patches(network, images, title):
+    """Draws both layers' filters by what excites them; returns the figure.
+
+    What does a response depend on, its receptive field? In h_conv1, (i, j) is a sum over 5x5
+    pixels, the rows i - 2 to i + 2. Pooling takes two neighbours, so that a row i of h_pool1
+    depends on 6 rows, 2i - 2 to 2i + 3. The second convolution takes five of those, i - 2 to i + 2,
+    which are 2 pixels apart: 6 + 4 * 2 = 14 rows, from 2(i - 2) - 2 = 2i - 6 to 2i + 7.
+    """
+    patches1 = strongest_patches(lambda x: network(x).h_conv1, images, size=5, stride=1, before=2)
+    patches2 = strongest_patches(lambda x: network(x).h_conv2, images, size=14, stride=2, before=6)
+    return figures.draw_patches(
+        network.W_conv1.numpy()[:, :, 0],  # [5, 5, 32]
+        patches1,
+        patches2,
+        "The nine patches of test digits that excite each filter most. Layer 1, the top four rows: "
+        f"the filter and 5x5 pixels. Layer 2: 14x14 pixels.\n{title}",
+    )
 
 
 def choose(labels, digits):
@@ -91,10 +141,10 @@ def options():
     )
     parser.add_argument(
         "--sub-filter",
-        type=integer(0, 31),
-        default=0,
+        type=integer(1, 32),
+        default=1,  # the post's w2[:,:,0,i]
         metavar="K",
-        help="sub-filter of the second layer to show, 0 to 31 (default: %(default)s)",
+        help="sub-filter of the second layer to show, 1 to 32 (default: %(default)s)",
     )
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
@@ -110,13 +160,19 @@ def options():
         metavar="D,...",
         help="show the first test example of each listed digit (repeat one for its next example)",
     )
+    choice.add_argument(
+        "--patches",
+        action="store_true",
+        help="draw the patches of test digits that excite each filter most, and nothing else",
+    )
     figures.add_figure_dir(parser)
     return parser.parse_args()
 
 
 def main():
     args = options()
-    paths = [(args.figure_dir or Path()) / name for name in ("layer1.png", "layer2.png")]
+    names = ["patches.png"] if args.patches else ["layer1.png", "layer2.png"]
+    paths = [(args.figure_dir or Path()) / name for name in names]
     show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
@@ -128,12 +184,14 @@ def main():
     test_accuracy = common.accuracy_on(network, mnist.test)
     terminal.print_test_accuracy(test_accuracy, mnist.name)
 
-    if args.digits:
-        images = mnist.test.images[choose(mnist.test.labels.argmax(1), args.digits)]
+    title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
+    if args.patches:
+        drawn = [visualize_patches(network, mnist.test.images, title)]
     else:
         images, _ = mnist.test.next_batch(args.first)
-    title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
-    drawn = visualize(network, images, args.sub_filter, "test digits", title)
+        if args.digits:
+            images = mnist.test.images[choose(mnist.test.labels.argmax(1), args.digits)]
+        drawn = visualize(network, images, args.sub_filter, "test digits", title)
     figures.show_or_save(show, drawn, paths)
 
 

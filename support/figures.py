@@ -37,27 +37,84 @@ def contact_sheet(rows, cell):
     return sheet
 
 
-@in_default_style
-def draw_features(filters, images, maps, title, cell=28):
-    """Draws filters [h, w, n], at most 32 per row, and returns a matplotlib figure.
+def new_sheet(sheet, title):
+    """Returns a figure with a contact sheet, below a title of two lines; and the sheet's axes.
 
-    Below them, each of the digits, images [count, 784], is followed by its feature maps, maps
-    [count, h, w, n], laid out like the filters. The title has two lines; cells are `cell` pixels.
+    A pixel of the sheet is a pixel of the figure at 100 dpi; the axes' coordinates are such pixels.
     """
-    rows, columns = [], min(filters.shape[-1], 32)
-    for first, features in zip([None, *images.reshape(-1, 28, 28)], [filters, *maps]):
-        cells = list(np.moveaxis(features, -1, 0))
-        for i in range(0, len(cells), columns):
-            rows.append([None if i else first, *cells[i : i + columns]])
-    sheet = contact_sheet(rows, cell)
     margin, head = 8, 44  # pixels; the title is in the head
     width, height = max(sheet.shape[1] + 2 * margin, 560), sheet.shape[0] + margin + head
     figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
     box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
     axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
-    axes.imshow(sheet, cmap="gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    extent = 0, sheet.shape[1], sheet.shape[0], 0
+    axes.imshow(
+        sheet, "gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto", extent=extent
+    )
     style = {"fontsize": 9, "va": "top", "linespacing": 1.4, "parse_math": False}
     figure.text(box[0], 1 - 8 / height, title, **style)
+    return figure, axes
+
+
+@in_default_style
+def draw_features(filters, images, maps, title, cell=28):
+    """Draws filters [h, w, n], at most 32 per row, and returns a matplotlib figure.
+
+    Above them are their numbers, from 1. Below them, each of the digits, images [count, 784], is
+    followed by its feature maps, maps [count, h, w, n], laid out like the filters. The title has
+    two lines; cells are `cell` pixels.
+    """
+    columns, pitch, line = min(filters.shape[-1], 32), cell + 4, 14  # pixels
+    filters = list(np.moveaxis(filters, -1, 0))
+    parts, numbers, rows = [], [], []
+    for first in range(0, len(filters), columns):
+        row = contact_sheet([[None, *filters[first : first + columns]]], cell)
+        y = sum(map(len, parts)) + line / 2
+        numbers += [((k % columns + 1.5) * pitch, y, k + 1) for k in range(first, first + columns)]
+        parts += [np.zeros([line, row.shape[1]]), row]
+    for image, features in zip(images.reshape(-1, 28, 28), maps):
+        cells = list(np.moveaxis(features, -1, 0))
+        for first in range(0, len(cells), columns):
+            rows.append([None if first else image, *cells[first : first + columns]])
+    figure, axes = new_sheet(np.vstack([*parts, contact_sheet(rows, cell)]), title)
+    for x, y, number in numbers:
+        axes.text(x, y, number, fontsize=8, ha="center", va="center")
+    return figure
+
+
+def nine_in_one(patches, scale):
+    """Tiles patches [9, h, w], from 0 to 1, three by three, each enlarged and framed."""
+    enlarged = np.kron(patches, np.ones([1, scale, scale]))
+    framed = np.pad(enlarged, [(0, 0), (1, 1), (1, 1)], constant_values=0.3)
+    return np.block([list(framed[i : i + 3]) for i in range(0, 9, 3)])
+
+
+@in_default_style
+def draw_patches(filters, patches1, patches2, title):
+    """Draws, for each filter, the nine patches that excite it most; returns a matplotlib figure.
+
+    filters is [5, 5, n1], of the first layer, patches1 [n1, 9, 5, 5] and patches2 [n2, 9, 14, 14].
+    The filters are numbered from 1, eight in a row; to the left of a first-layer filter's patches
+    is the filter itself. The title has two lines.
+    """
+    layer1 = []
+    for image, patches in zip(np.moveaxis(filters, -1, 0), patches1):
+        nine = nine_in_one(patches, scale=4)
+        image = contact_sheet([[image]], cell=30)
+        image = np.pad(image, [(0, len(nine) - len(image)), (0, 4)])
+        layer1.append(np.hstack([image, nine]))
+    layer2 = [nine_in_one(patches, scale=2) for patches in patches2]
+    width, line, sheets, numbers = 116, 16, [], []  # pixels
+    for blocks in layer1, layer2:
+        for first in range(0, len(blocks), 8):
+            row = blocks[first : first + 8]
+            top = sum(map(len, sheets))
+            numbers += [(width * i + 3, top + line, first + i + 1) for i in range(len(row))]
+            padded = [np.pad(block, [(line, 6), (2, width - 2 - block.shape[1])]) for block in row]
+            sheets.append(np.hstack(padded))
+    figure, axes = new_sheet(np.vstack(sheets), title)
+    for x, y, number in numbers:
+        axes.text(x, y - 3, number, fontsize=8)
     return figure
 
 
