@@ -1,4 +1,4 @@
-"""Time our scripts, PyTorch and Keras one after the other; print a Markdown table.
+"""Time our scripts, PyTorch, JAX and Keras one after the other; print a Markdown table.
 
 Each run is a separate process. A round runs everything once, and the rounds follow each other, so
 that a slow minute of the machine slows all of them.
@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 HERE = Path(__file__).resolve().parent
-OURS = "this repository"
+OURS, OURS_BARE = "this repository", "this repository, bare loop"
 COMPILED = "PyTorch, `torch.compile`, bare loop"
 COLUMNS = {
     "`single_conv.py`": ["single"],
@@ -31,11 +31,13 @@ COLUMNS = {
 }
 # Tells glibc to keep freed memory: else PyTorch's first network faults it in again at each step.
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
+# Each row's command, and the row of ours that does the same work.
 PEERS = {
-    "PyTorch, eager, bare loop": ["peer_torch.py"],
-    "PyTorch, eager, same work": ["peer_torch.py", "--reports"],
-    COMPILED: ["peer_torch.py", "--compile"],
-    "Keras `fit`, bare loop": ["peer_keras.py"],
+    "PyTorch, same work": (["peer_torch.py", "--reports"], OURS),
+    "PyTorch, bare loop": (["peer_torch.py"], OURS_BARE),
+    COMPILED: (["peer_torch.py", "--compile"], OURS_BARE),
+    "JAX, bare loop": (["peer_jax.py"], OURS_BARE),
+    "Keras `fit`, bare loop": (["peer_keras.py"], OURS_BARE),
 }
 
 
@@ -60,11 +62,11 @@ def available_peers(compiled):
     elif not shutil.which("g++"):
         say("g++ is missing: torch.compile is left out")
         del peers[COMPILED]
-    for package in "torch", "keras":
+    for package in "torch", "jax", "optax", "keras":
         if not importlib.util.find_spec(package):
             say(f"{package} is not installed: its rows are left out")
-            script = f"peer_{package}.py"
-            peers = {row: command for row, command in peers.items() if command[0] != script}
+            script = f"peer_{'jax' if package == 'optax' else package}.py"
+            peers = {row: peer for row, peer in peers.items() if peer[0][0] != script}
     return peers
 
 
@@ -79,8 +81,9 @@ def commands(args):
         outputs = ["--figure", "figure.png"] if network == "single" else []
         runs[OURS, column] = [script, *bfloat16, "--log-dir", "log", *outputs, *common]
         runs[OURS, column] += ["--dataset", "mnist"]
-        for row, (peer, *modes) in peers.items():
-            if peer == "peer_torch.py" or not bfloat16:
+        runs[OURS_BARE, column] = [HERE / "bare.py", network, *bfloat16, *common]
+        for row, ((peer, *modes), _) in peers.items():
+            if peer != "peer_keras.py" or not bfloat16:
                 runs[row, column] = [HERE / peer, network, *bfloat16, *modes, *common]
     return runs
 
@@ -129,11 +132,12 @@ def measure(runs, rounds):
 
 def cell(row, column, speeds):
     """Returns a cell of the table: median (lowest to highest), ours / the peer's."""
-    values, ours = speeds.get((row, column)), speeds.get((OURS, column))
+    values = speeds.get((row, column))
     if not values:
         return ""
     text = f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})"
-    if row != OURS and ours:
+    ours = speeds.get((PEERS[row][1], column)) if row in PEERS else None
+    if ours:
         text += f", {median(a / b for a, b in zip(ours, values)):.2f}x"
     return text
 
@@ -154,7 +158,12 @@ def machine():
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parts = [model[1] if model else platform.processor(), f"{cores} cores"]
     parts.append(f"Python {platform.python_version()}")
-    for name, package in (("TensorFlow", "tensorflow"), ("Keras", "keras"), ("PyTorch", "torch")):
+    for name, package in (
+        ("TensorFlow", "tensorflow"),
+        ("Keras", "keras"),
+        ("PyTorch", "torch"),
+        ("JAX", "jax"),
+    ):
         try:
             parts.append(f"{name} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
@@ -171,7 +180,8 @@ def main():
     speeds = measure(commands(args), rounds)
     print(table(speeds))
     print("\nSteps per second: median (lowest to highest), and how many times as fast as that this")
-    print(f"repository is (median over the rounds of ours / the peer's). Rounds: {rounds}.")
+    print("repository doing the same is: the median, over the rounds, of ours / the peer's.")
+    print(f"Rounds: {rounds}.", end=" ")
     print(machine())
 
 
