@@ -23,7 +23,7 @@ import numpy as np
 
 import common
 from double_conv import DoubleConv
-from visualize_filters import checkpoint, visualize
+from visualize_filters import checkpoint_path, visualize
 
 MOST = 100  # digits in a figure: more take gigabytes of memory
 
@@ -117,7 +117,7 @@ def options():
     )
     parser.add_argument(
         "--checkpoint",
-        type=checkpoint,
+        type=checkpoint_path,
         default="train_data-20000",
         help="checkpoint to restore (default: %(default)s)",
     )

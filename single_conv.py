@@ -1,10 +1,10 @@
-"""Train one layer of 16 edge filters: 97.5% accuracy on MNIST after 1,001 steps.
+"""Train one layer of 16 filters: 97.5% accuracy on MNIST after 1,001 steps.
 
 This is the first network of enakai00's "Deep MNIST for Experts, part 3".
-Sixteen 5x5 filters look for edges; each filter's output is pooled to 14x14
-pixels, and 16 features computed from these classify the ten digits. At the end
-the script draws the filters and their feature maps for the first 12 test
-digits.
+Sixteen 5x5 filters are meant to find edges; each filter's output is pooled to
+14x14 pixels, and 16 features computed from these classify the ten digits. At
+the end the script draws the filters and their feature maps for the first 12
+test digits.
 
 Example:
     python single_conv.py --figure filters.png
@@ -98,7 +98,11 @@ class SingleConv(tf.Module):
     # AutoGraph, which would translate Python's `if` and `for`, has nothing to translate here.
     @tf.function(input_signature=[X, Y_], autograph=False)
     def train_step(self, x, y_):
-        """Takes one gradient-descent step on the batch; returns its cross entropy before it."""
+        """Takes one gradient-descent step on the batch.
+
+        Returns the cross entropy before the step. If it returned nothing, TensorFlow would also
+        compute what nobody uses, such as the convolution's gradient for the image.
+        """
         logits = self(x).logits
         with tf.name_scope("optimizer/"):
             cross_entropy = common.cross_entropy(logits, y_)

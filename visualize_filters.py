@@ -123,7 +123,7 @@ def digit_list(text):
     return digits
 
 
-def checkpoint(text):
+def checkpoint_path(text):
     """An argparse type: a checkpoint, or one of its files, as shell completion gives it."""
     return terminal.path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
 
@@ -135,7 +135,7 @@ def options():
     parser.add_argument(
         "checkpoint",
         nargs="?",
-        type=checkpoint,
+        type=checkpoint_path,
         default="train_data-20000",
         help="checkpoint to restore (default: %(default)s)",
     )

@@ -20,11 +20,11 @@ from tensorboard.plugins.histogram.metadata import create_summary_metadata
 class RunWriter:
     """Logs a run to a separate folder under log_dir, with tf.summary.
 
-    `settings` is a dict with the keys "script", "data" and "seed", and perhaps more. `run` is the
-    name of the folder of a run that is resumed; then a new event file continues it. None of the
-    files there is ever changed: a point that was logged already is logged again, on the same CPU
-    with the same value, and TensorBoard shows it once. To a new folder go the settings, as text,
-    and the graph of the network's train_step.
+    `settings` is a dict with the keys "script", "data" and "seed", and perhaps more; a new run
+    begins with them, as text, and with the graph of the network's train_step. `run` is the name of
+    the folder of a run that is resumed; a new event file continues it, and the files that are there
+    stay as they are. A point that was logged already is logged again, on the same CPU with the same
+    value, and TensorBoard shows it once.
     """
 
     def __init__(self, log_dir, network, settings, run=None):
