@@ -152,7 +152,7 @@ def open_window(look):
     with matplotlib.rc_context({"toolbar": "None"}):
         size = WIDTH / 100, HEIGHT / 100
         figure = plt.figure("Draw a digit", figsize=size, dpi=100)
-        # Else matplotlib's own keys would e.g. make the chart logarithmic.
+        # Otherwise matplotlib's own keys would e.g. make the chart logarithmic.
         figure.canvas.mpl_disconnect(figure.canvas.manager.key_press_handler_id)
         figure.window = DrawingWindow(figure, look)  # matplotlib keeps only weak references
         figures.show_until_closed()
