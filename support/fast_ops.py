@@ -10,6 +10,8 @@ from support.terminal import print_stderr
 
 import tensorflow as tf
 
+CPUINFO = Path("/proc/cpuinfo")  # on Linux
+
 
 @tf.custom_gradient
 def matmul(x, W):
@@ -32,8 +34,7 @@ def bfloat16(on):
     This applies to a tf.function whose first call is in the block. Variables, and what is computed
     outside of tf.functions, stay in float32. Warns if this CPU is known not to have bfloat16.
     """
-    cpuinfo = Path("/proc/cpuinfo")  # on Linux
-    if on and cpuinfo.exists() and "bf16" not in cpuinfo.read_text():
+    if on and CPUINFO.exists() and "bf16" not in CPUINFO.read_text():
         print_stderr("this CPU has neither AVX512-BF16 nor AMX: bfloat16 may be slower here")
     option = "auto_mixed_precision_onednn_bfloat16"
     tf.config.optimizer.set_experimental_options({option: on})
