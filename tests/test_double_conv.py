@@ -1,123 +1,380 @@
-"""double_conv.py from the command line: training, reports, checkpoints."""
+"""double_conv.py: the network against NumPy, the post's training, what a run prints and logs."""
 
-import os
-import pathlib
+import re
+import shlex
+import shutil
+from types import SimpleNamespace
 
 from support import checkpoints, input_data
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from double_runs import saved_steps, start_training, train, variables_of
-from processes import ROOT, SHORT, SMALL, only_run, read_events, run
+from processes import ROOT
+from runs import only_run, read_events, saved_steps, start_training, train, variables_of
 
+import common
+import double_conv
 from double_conv import DoubleConv
 
-pytestmark = pytest.mark.usefixtures("programs")  # starts them now; the last test needs one
+
+@pytest.fixture
+def batch():
+    """Twenty faint digits of noise, so that no probability is almost 1, with labels."""
+    random = np.random.default_rng(0)
+    x = random.random((20, 784), dtype=np.float32) / 10
+    return x, np.eye(10, dtype=np.float32)[random.integers(10, size=20)]
 
 
-def test_reports_and_checkpoints(undisturbed):
-    folder, out, err = undisturbed
-    lines = out.splitlines()
-    assert [line.split(",")[0] for line in lines[:-1]] == [f"step {i}" for i in range(0, 61, 5)]
-    assert lines[-1].startswith("test accuracy ")
-    assert saved_steps(folder) == [60, 55, 50, 45, 40]
-    assert tf.train.latest_checkpoint(str(folder)) == str(folder / "train_data-60")
-    values = read_events(only_run(folder / "logs"))
-    for tag in ("cross entropy", "accuracy", "h_conv1"):
-        assert [step for name, step, _ in values if name == tag] == list(range(0, 61, 5))
-    assert [step for name, step, _ in values if name == "filters"] == list(range(0, 61, 10))
-    assert {"graph", "settings", "test accuracy"} <= {tag for tag, _, _ in values}
+@pytest.fixture
+def network():
+    """The network with biases other than 0."""
+    network, random = DoubleConv(), np.random.default_rng(1)
+    for bias in (network.b_conv1, network.b_conv2, network.b_fc1, network.b_fc2):
+        bias.assign(random.normal(0, 0.1, bias.shape))
+    return network
 
 
-def test_hinted_command_draws_the_newest_checkpoint_from_any_folder(small_data, tmp_path):
-    out, err = train(tmp_path, small_data, "--steps", 0)
-    (command,) = (line for line in err.splitlines() if "visualize_filters" in line)
-    python, script, *args = command.removeprefix("next: ").split()
-    assert python == "python"
-    assert script == str(ROOT / "visualize_filters.py")
-    (tmp_path / "other").mkdir()
-    again, err = run("visualize_filters.py", *args, folder=tmp_path / "other", constants=SMALL)
-    assert again == out.splitlines(keepends=True)[-1]
-    assert "warning" not in err
+# ---------------------------------------------------------- the same network, written in NumPy
 
 
-def test_each_step_is_adam_on_the_next_batch_with_a_new_dropout_mask(small_data, tmp_path):
-    running = start_training(tmp_path, small_data, "--steps", 10, constants=SHORT)
-    network, mnist = DoubleConv(1), input_data.read_data_sets(small_data)
-    expected = {}
-    for step in range(11):
-        batch = mnist.train.next_batch(10)
-        network.train_step(*batch, [1, step])
-        variables = {name: getattr(network, name).numpy() for name in checkpoints.NAMES_OF_2016}
-        expected[step] = *network.evaluate(*batch)[:2], variables
-    running.result()
-    values = {(tag, at): v for tag, at, v in read_events(only_run(tmp_path / "logs"))}
-    for step in (0, 5, 10):
-        cross_entropy, accuracy, variables = expected[step]
-        assert values["cross entropy", step] == cross_entropy
-        assert values["accuracy", step] == accuracy
-        saved = variables_of(tmp_path / f"train_data-{step}")
-        for name, value in variables.items():
-            variable = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
-            np.testing.assert_array_equal(variable, value)
+def relu(x):
+    return np.maximum(x, 0)
 
 
-def test_last_step_is_saved_even_without_a_report(small_data, tmp_path):
-    train(tmp_path, small_data, "--steps", 7)
-    assert saved_steps(tmp_path) == [7, 5, 0]
+def conv2d(x, W):
+    """Sums over the 5x5 pixels around each pixel and over the channels; beyond the edge is 0."""
+    x = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(1, 2))
+    return np.tensordot(windows, W, axes=([4, 5, 3], [0, 1, 2]))
 
 
-def pretend_to_have_no_bfloat16():
-    original = pathlib.Path.read_text
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    pathlib.Path.exists = lambda path: path == cpuinfo or os.path.exists(path)
-    pathlib.Path.read_text = lambda path: "avx2" if path == cpuinfo else original(path)
+def max_pool_2x2(x):
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
 
 
-def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path):
-    args = small_data, "--steps", 20
-    before = pretend_to_have_no_bfloat16
-    float32 = start_training(tmp_path / "float32", *args)
-    bfloat16 = start_training(tmp_path / "bfloat16", *args, "--bfloat16", before=before)
-    out, err = bfloat16.result()
-    assert "may be slower" in err
-    assert "may be slower" not in float32.result()[1]
-    name = "network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"
-    paths = [tmp_path / folder / "train_data-20" for folder in ("float32", "bfloat16")]
-    assert not np.array_equal(*(variables_of(path)[name] for path in paths))
-    assert only_run(tmp_path / "bfloat16" / "logs").name.endswith("-bfloat16-not-MNIST")
-    # visualize_filters.py tests in float32.
-    args = ["--data-dir", small_data, "--figure-dir", tmp_path]
-    path = tmp_path / "bfloat16" / "train_data-20"
-    again, _ = run("visualize_filters.py", path, *args, constants=SMALL)
-    assert out.splitlines(keepends=True)[-1] == again
+def softmax(logits):
+    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exp / exp.sum(axis=1, keepdims=True)
 
 
-def test_memory_stays_below_a_gigabyte(tmp_path):
-    """Training and the test on 10,000 digits."""
-    out = ["--steps", 3, "--dataset", "rendered", "--log-dir", tmp_path / "logs"]
-    _, err = run(
-        "double_conv.py", *out, "--checkpoint-dir", tmp_path, before=print_peak_memory_at_exit
+def numpy_layers(network, x, kept=1.0):
+    """Returns the network's layers by name; `kept` is what dropout multiplies h_fc1 by."""
+    v = {name: getattr(network, name).numpy() for name in checkpoints.NAMES_OF_2016}
+    h_conv1 = relu(conv2d(x.reshape(-1, 28, 28, 1), v["W_conv1"]) + v["b_conv1"])
+    h_pool1 = max_pool_2x2(h_conv1)
+    h_conv2 = relu(conv2d(h_pool1, v["W_conv2"]) + v["b_conv2"])
+    h_pool2 = max_pool_2x2(h_conv2)
+    h_fc1 = relu(h_pool2.reshape(len(x), 7 * 7 * 64) @ v["W_fc1"] + v["b_fc1"])
+    logits = (h_fc1 * kept) @ v["W_fc2"] + v["b_fc2"]
+    return {
+        "h_conv1": h_conv1,
+        "h_pool1": h_pool1,
+        "h_conv2": h_conv2,
+        "h_pool2": h_pool2,
+        "h_fc1": h_fc1,
+        "logits": logits,
+        "y_conv": softmax(logits),
+    }
+
+
+def assert_same_layers(layers, expected):
+    assert layers._fields == tuple(expected)
+    for name, layer in expected.items():
+        assert np.mean(layer != 0) > 0.1, name
+        np.testing.assert_allclose(getattr(layers, name), layer, atol=1e-4, err_msg=name)
+
+
+def test_shapes_are_the_posts():
+    network = DoubleConv()
+    assert {name: getattr(network, name).shape for name in checkpoints.NAMES_OF_2016} == {
+        "W_conv1": [5, 5, 1, 32],
+        "b_conv1": [32],
+        "W_conv2": [5, 5, 32, 64],
+        "b_conv2": [64],
+        "W_fc1": [3136, 1024],
+        "b_fc1": [1024],
+        "W_fc2": [1024, 10],
+        "b_fc2": [10],
+    }
+
+
+def test_layers_are_numpys(network, batch):
+    layers = network(batch[0])
+    assert_same_layers(layers, numpy_layers(network, batch[0]))
+    assert layers.y_conv.numpy().max(axis=1).min() < 0.9
+
+
+def test_dropout_keeps_half_of_the_features_and_doubles_them(network, batch):
+    ones = tf.ones([20, 1024])
+    kept = tf.nn.experimental.stateless_dropout(ones, rate=0.5, seed=[1, 0]).numpy() > 0
+    assert 0.45 < kept.mean() < 0.55
+    layers = network(batch[0], keep_prob=0.5, dropout_seed=[1, 0])
+    assert_same_layers(layers, numpy_layers(network, batch[0], kept=2.0 * kept))
+
+
+def test_dropout_is_determined_by_its_seed(network, batch):
+    one, same, other = (
+        network(batch[0], keep_prob=0.5, dropout_seed=[1, step]).logits for step in (7, 7, 8)
     )
-    assert "train_data-3 --dataset rendered" in err  # the hint
-    peak = int(err.split("peak ")[1].split()[0]) / 2**10
-    assert 200 < peak < 1000, f"{peak:.0f} MB"
+    np.testing.assert_array_equal(one, same)
+    assert not np.allclose(one, other)
 
 
-def print_peak_memory_at_exit():
-    from multiprocessing import util
+def test_reports_are_numpys_numbers_of_the_whole_network(network, batch):
+    x, y_ = batch
+    expected = numpy_layers(network, x)
+    cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
+    np.testing.assert_allclose(cross_entropy, -np.log(expected["y_conv"][y_ == 1]).sum(), rtol=1e-4)
+    correct = expected["y_conv"].argmax(axis=1) == y_.argmax(axis=1)
+    np.testing.assert_allclose(accuracy, correct.mean(), rtol=1e-6)
+    np.testing.assert_allclose(h_conv1, expected["h_conv1"], atol=1e-4)
 
-    def show():
-        status = open("/proc/self/status").read()
-        os.write(2, f"peak {status.split('VmHWM:')[1].split()[0]} kB\n".encode())
 
-    util.Finalize(None, show, exitpriority=0)
+def test_all_weights_draw_from_one_stream():
+    network = DoubleConv(seed=1)
+    random = tf.random.Generator.from_seed(1, alg="philox")
+    for name in ("W_conv1", "W_conv2", "W_fc1", "W_fc2"):
+        weights = getattr(network, name)
+        drawn = random.truncated_normal(weights.shape, stddev=0.1)
+        np.testing.assert_array_equal(weights, drawn, err_msg=name)
 
 
-def test_reports_and_checkpoints_are_every_100_steps(programs):
-    """The script as it is, with none of its constants replaced."""
-    code, out, err, folder = programs("double")
-    assert code == 0, err
-    assert [line.split(",")[0] for line in out.splitlines()[:-1]] == ["step 0", "step 100"]
-    assert saved_steps(folder) == [100, 0]
+def test_another_seed_gives_other_weights():
+    assert not np.allclose(DoubleConv(1).W_conv1, DoubleConv(2).W_conv1)
+    np.testing.assert_array_equal(DoubleConv(2).W_conv1, DoubleConv(2).W_conv1)
+
+
+# ------------------------------------------------------------------------- the training step
+
+
+class Adam:
+    """The post's optimizer for one variable, in NumPy, as TensorFlow 0.x computes it.
+
+    Epsilon is added to the square root of v before v's bias is corrected ("epsilon hat").
+    """
+
+    def __init__(self):
+        self.t, self.m, self.v = 0, 0.0, 0.0
+
+    def step(self, slope):
+        """Returns what is added to the variable, given the loss's gradient for it."""
+        self.t += 1
+        self.m = 0.9 * self.m + 0.1 * slope
+        self.v = 0.999 * self.v + 0.001 * slope**2
+        rate = 1e-4 * np.sqrt(1 - 0.999**self.t) / (1 - 0.9**self.t)
+        return -rate * self.m / (np.sqrt(self.v) + 1e-8)
+
+
+def test_optimizer_is_the_posts_adam():
+    """Gradients of all sizes: epsilon counts for the small ones only."""
+    random, adam = np.random.default_rng(0), Adam()
+    variable, expected = tf.Variable(np.zeros(700, np.float32)), np.zeros(700)
+    optimizer = DoubleConv().optimizer
+    for _ in range(5):
+        slope = random.normal(size=700) * np.repeat(10.0 ** np.arange(-6, 1), 100)
+        optimizer.apply_gradients([(tf.constant(slope, tf.float32), variable)])
+        expected += adam.step(slope)
+        np.testing.assert_allclose(variable, expected, atol=1e-8)
+    assert np.abs(expected[:100]).mean() < np.abs(expected[-100:]).mean() / 1.2
+
+
+def test_five_training_steps_follow_the_gradient_with_dropout(network, batch):
+    x, y_ = batch
+    adams = [Adam() for _ in network.trainable_variables]
+    expected = [variable.numpy().astype(np.float64) for variable in network.trainable_variables]
+    for i in range(5):
+        with tf.GradientTape() as tape:
+            layers = network(x, keep_prob=0.5, dropout_seed=[1, i])
+            before = -tf.reduce_sum(y_ * tf.math.log(layers.y_conv))  # the post's formula
+        slopes = tape.gradient(before, network.trainable_variables)
+        loss = network.train_step(x, y_, dropout_seed=[1, i])
+        np.testing.assert_allclose(loss, before, rtol=1e-4)
+        for j, (adam, slope) in enumerate(zip(adams, slopes)):
+            expected[j] += adam.step(slope.numpy().astype(np.float64))
+    assert len(expected) == 8
+    for variable, value in zip(network.trainable_variables, expected):
+        # Where a gradient is almost 0, rounding may turn its sign, and thereby Adam's step.
+        close = np.abs(variable.numpy() - value) < 1e-6
+        assert close.mean() > 0.99, variable.name
+
+
+def test_graph_of_the_training_step_has_the_gradients_in_the_scope_optimizer():
+    nodes = DoubleConv().train_step.get_concrete_function().graph.as_graph_def().node
+    backward = [node.name for node in nodes if node.op == "Conv2DBackpropFilter"]
+    assert len(backward) == 2
+    assert all(name.startswith("optimizer/") for name in backward)
+
+
+# ------------------------------------------------------------------------------- whole runs
+
+
+@pytest.fixture(scope="module")
+def seeded(small_data, tmp_path_factory):
+    """A run with --seed 3 up to step 12, in folders with blanks in their names.
+
+    The data are 600 digits: with batches of 50, step 12 begins the second epoch. Has the fields
+    folder, out, err, events ({(tag, step): value}) and reports ({step: (cross entropy, accuracy,
+    h_conv1, variables)}, computed here for the same steps, with the post's numbers).
+    """
+    folder = tmp_path_factory.mktemp("my runs")
+    data_dir = shutil.copytree(small_data, folder / "my data")
+    small = {"num_fc": 16, "report_every": 5}
+    args = "--seed", 3, "--steps", 12
+    running = start_training(folder, data_dir, *args, constants=small)
+
+    train = input_data.read_data_sets(data_dir).train
+    shuffled = np.arange(600)
+    np.random.RandomState(3).shuffle(shuffled)
+    order = np.concatenate([np.arange(600), shuffled])
+    reports = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(double_conv, "num_fc", 16)
+        network = DoubleConv(seed=3)
+    for step in range(13):
+        batch = order[50 * step : 50 * (step + 1)]
+        x, y_ = train.images[batch], train.labels[batch]
+        network.train_step(x, y_, [3, step])
+        if step in (0, 5, 10, 12):
+            weights = {name: getattr(network, name).numpy() for name in checkpoints.NAMES_OF_2016}
+            reports[step] = *network.evaluate(x, y_), weights
+    out, err = running.result()
+    events = {(tag, at): v for tag, at, v in read_events(only_run(folder / "logs"))}
+    return SimpleNamespace(folder=folder, out=out, err=err, events=events, reports=reports)
+
+
+def test_stdout_is_the_posts(seeded):
+    *lines, last = seeded.out.splitlines()
+    assert lines == [
+        f"step {step}, training accuracy {accuracy:g}"
+        for step, (_, accuracy, _, _) in seeded.reports.items()
+    ]
+    accuracy = seeded.events["test accuracy", 12]
+    assert last == f"test accuracy {accuracy:g} (not MNIST)"
+
+
+def test_seed_and_step_decide_weights_batches_and_dropout(seeded):
+    for step, (cross_entropy, _, _, weights) in seeded.reports.items():
+        np.testing.assert_allclose(seeded.events["cross entropy", step], cross_entropy, rtol=1e-5)
+        saved = variables_of(seeded.folder / f"train_data-{step}")
+        for name, value in weights.items():
+            variable = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
+            np.testing.assert_allclose(variable, value, atol=1e-6, err_msg=name)
+
+
+def test_last_step_is_reported_logged_and_saved_too(seeded):
+    assert saved_steps(seeded.folder) == [12, 10, 5, 0]
+    for tag in ("cross entropy", "accuracy", "h_conv1"):
+        assert [step for name, step in seeded.events if name == tag] == [0, 5, 10, 12]
+
+
+def test_logged_accuracy_is_the_printed_one(seeded):
+    for line in seeded.out.splitlines()[:-1]:
+        step, accuracy = re.fullmatch(r"step (\d+), training accuracy (.*)", line).groups()
+        assert f"{seeded.events['accuracy', int(step)]:g}" == accuracy
+
+
+def test_logged_histogram_is_of_h_conv1(seeded):
+    for step, (_, _, h_conv1, _) in seeded.reports.items():
+        histogram = seeded.events["h_conv1", step]
+        assert histogram[:, 2].sum() == 50 * 28 * 28 * 32
+        assert histogram[0, 0] == 0
+        np.testing.assert_allclose(histogram[-1, 1], np.max(h_conv1), rtol=1e-4)
+
+
+def test_settings_are_logged_and_the_run_is_named_for_the_seed(seeded):
+    text = seeded.events["settings", 0].item().decode()
+    assert text.splitlines() == [
+        "- script: double_conv.py",
+        "- data: not MNIST",
+        "- seed: 3",
+        "- bfloat16: False",
+    ]
+    assert re.fullmatch(r"\d{8}-\d{6}-seed3-not-MNIST", only_run(seeded.folder / "logs").name)
+
+
+def test_stderr_has_the_speed_the_paths_and_the_next_commands(seeded):
+    folder = seeded.folder
+    logs, data_dir, newest = folder / "logs", folder / "my data", folder / "train_data-12"
+    other_data, speed, curves, tensorboard, saved, visualize = seeded.err.splitlines()
+    assert (
+        other_data == f"{data_dir} does not contain MNIST: do not compare results with the post's"
+    )
+    assert re.fullmatch(r"12 steps in \d+\.\d s \([\d.]+ steps/s\)", speed)
+    assert curves == f"curves: {only_run(logs)}"
+    command = ["tensorboard", "--logdir", str(logs), "--samples_per_plugin", "images=1000"]
+    assert tensorboard == f"next: {shlex.join(command)}"
+    assert saved == f"checkpoints: {newest} and up to four earlier ones"
+    command = ["python", ROOT / "visualize_filters.py", newest, "--data-dir", data_dir]
+    assert visualize == f"next: {shlex.join(map(str, [*command, '--dataset', 'auto']))}"
+
+
+def test_reports_are_every_100_steps_and_the_filters_every_1000(small_data, tmp_path):
+    small = {"num_fc": 2, "batch_size": 1}
+    out, _ = train(tmp_path, small_data, "--steps", 1000, constants=small)
+    steps = list(range(0, 1001, 100))
+    assert [line.split(",")[0] for line in out.splitlines()[:-1]] == [f"step {i}" for i in steps]
+    assert saved_steps(tmp_path) == [1000, 900, 800, 700, 600]
+    values = read_events(only_run(tmp_path / "logs"))
+    for tag in ("cross entropy", "accuracy", "h_conv1"):
+        assert [step for name, step, _ in values if name == tag] == steps
+    assert [step for name, step, _ in values if name == "filters"] == [0, 1000]
+
+
+def test_one_step_has_no_speed(small_data, tmp_path):
+    out, err = train(tmp_path, small_data, "--steps", 0)
+    assert [line.split(",")[0] for line in out.splitlines()[:-1]] == ["step 0"]
+    assert "steps/s" not in err
+
+
+def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path, monkeypatch):
+    args = small_data, "--steps", 20
+    float32 = start_training(tmp_path / "float32", *args)
+    bfloat16 = start_training(tmp_path / "bfloat16", *args, "--bfloat16")
+    out, _ = bfloat16.result()
+    float32.result()
+    paths = [tmp_path / name / "train_data-20" for name in ("float32", "bfloat16")]
+    one, other = (variables_of(path)["network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"] for path in paths)
+    assert one.dtype == other.dtype == np.float32
+    assert not np.array_equal(one, other)
+    np.testing.assert_allclose(one, other, atol=5e-3)
+    assert only_run(tmp_path / "bfloat16" / "logs").name.endswith("-bfloat16-not-MNIST")
+
+    monkeypatch.setattr(double_conv, "num_fc", 16)
+    network = DoubleConv()
+    checkpoints.restore(network, paths[1])
+    accuracy = common.accuracy_on(network, input_data.read_data_sets(small_data).test)
+    assert out.splitlines()[-1] == f"test accuracy {accuracy:g} (not MNIST)"
+
+
+def test_defaults_are_the_posts(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["double_conv.py"])
+    assert {name: str(value) for name, value in vars(double_conv.options()).items()} == {
+        "data_dir": "/tmp/data",
+        "dataset": "auto",
+        "steps": "20000",
+        "seed": "1",
+        "log_dir": "/tmp/cnn",
+        "checkpoint_dir": ".",
+        "bfloat16": "False",
+        "resume": "False",
+        "overwrite": "False",
+    }
+
+
+def test_help_names_the_defaults(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["double_conv.py", "--help"])
+    with pytest.raises(SystemExit):
+        double_conv.options()
+    shown = " ".join(capsys.readouterr().out.split())
+    for option, default in {
+        "--data-dir DIR": "/tmp/data",
+        "--steps STEPS": "20000",
+        "--seed SEED": "1",
+        "--log-dir DIR": "/tmp/cnn",
+        "--checkpoint-dir DIR": "current folder",
+    }.items():
+        text = shown.rsplit(option, 1)[1].split(" --")[0]
+        assert f"(default: {default})" in text
+    assert "auto (default) is MNIST" in shown
