@@ -201,7 +201,8 @@ def test_five_training_steps_follow_the_gradient_with_dropout(network, batch):
 
 
 def test_graph_of_the_training_step_has_the_gradients_in_the_scope_optimizer():
-    nodes = DoubleConv().train_step.get_concrete_function().graph.as_graph_def().node
+    network = DoubleConv()
+    nodes = network.train_step.get_concrete_function().graph.as_graph_def().node
     backward = [node.name for node in nodes if node.op == "Conv2DBackpropFilter"]
     assert len(backward) == 2
     assert all(name.startswith("optimizer/") for name in backward)
