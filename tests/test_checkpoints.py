@@ -1,0 +1,646 @@
+"""support/checkpoints.py: what is saved, resumed, restored and refused; stops, kills, full disks.
+
+KILLS=30 pytest tests/test_checkpoints.py -k killed kills more often than the usual 6 times.
+"""
+
+import functools
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import time
+
+from support import checkpoints, terminal
+from support.terminal import Failure
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from processes import SMALL, limit_file_size, run
+from runs import (
+    assert_same_run,
+    files_in,
+    only_run,
+    read_events,
+    saved_steps,
+    start_training,
+    train,
+    variables_of,
+)
+
+import double_conv
+from double_conv import DoubleConv
+
+KILLS = int(os.environ.get("KILLS", "6"))
+
+
+@pytest.fixture
+def small_network(monkeypatch):
+    """The network that the runs here train, with its optimizer's slots."""
+    monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"])
+    network = DoubleConv()
+    network.train_step.get_concrete_function()
+    return network
+
+
+def settings_of(path):
+    """Returns the settings in a checkpoint of ours, as a dict."""
+    reader = tf.compat.v1.train.NewCheckpointReader(str(path))
+    return json.loads(reader.get_tensor("settings/.ATTRIBUTES/VARIABLE_VALUE"))
+
+
+def checkpoint_with(network, settings, step=0):
+    """Returns a tf.train.Checkpoint like those that double_conv.py writes."""
+    step, settings = tf.Variable(step, dtype=tf.int64), tf.Variable(json.dumps(settings))
+    return tf.train.Checkpoint(network=network, step=step, settings=settings)
+
+
+def rename_checkpoint(folder, step, name):
+    """Renames train_data-<step>."""
+    for path in folder.glob(f"train_data-{step}.*"):
+        path.rename(path.with_name(path.name.replace(f"train_data-{step}", name)))
+
+
+def delete_checkpoints(folder, *steps):
+    for step in steps:
+        for path in folder.glob(f"train_data-{step}.*"):
+            path.unlink()
+
+
+# ---------------------------------------------------------------------- what is in the folder
+
+
+def test_checkpoints_are_listed_by_their_names_newest_first(tmp_path):
+    for step in (95, 100, 0):
+        (tmp_path / f"train_data-{step}.index").touch()
+    others = ["train_data-100-best.index", "train_data-007.index", "model-5.index"]
+    others += ["train_data-5.data-00000-of-00001", "train_data-x.index", "train_data-2.index.bak"]
+    for name in others:
+        (tmp_path / name).touch()
+    listed = checkpoints.list_checkpoints(tmp_path)
+    assert listed == [tmp_path / f"train_data-{step}" for step in (100, 95, 0)]
+
+
+def test_newest_five_are_kept_and_nothing_else(undisturbed):
+    names = {path.name for path in undisturbed[0].iterdir()}
+    kept = [f"train_data-{step}" for step in (40, 45, 50, 55, 60)]
+    files = [f"{name}.{suffix}" for name in kept for suffix in ("index", "data-00000-of-00001")]
+    assert names == {*files, "checkpoint", ".train_data.lock", "logs"}
+
+
+def test_tensorflow_finds_the_newest_and_all_five(undisturbed):
+    folder = undisturbed[0]
+    state = tf.train.get_checkpoint_state(str(folder))
+    assert state.model_checkpoint_path == str(folder / "train_data-60")
+    paths = [str(folder / f"train_data-{step}") for step in (40, 45, 50, 55, 60)]
+    assert list(state.all_model_checkpoint_paths) == paths
+
+
+def test_settings_and_the_run_are_in_each_checkpoint(undisturbed):
+    folder = undisturbed[0]
+    assert settings_of(folder / "train_data-60") == {
+        "script": "double_conv.py",
+        "data": "not MNIST",
+        "seed": 1,
+        "bfloat16": False,
+        "run": only_run(folder / "logs").name,
+    }
+
+
+# ------------------------------------------------------------------------------------- resume
+
+
+def test_more_steps_may_be_added(undisturbed, small_data, tmp_path):
+    train(tmp_path, small_data, "--steps", 40)
+    out, _ = train(tmp_path, small_data, "--steps", 60, "--resume")
+    assert out.splitlines()[0].startswith("step 45")
+    values = read_events(only_run(tmp_path / "logs"))
+    assert [step for tag, step, _ in values if tag == "test accuracy"] == [40, 60]
+    assert_same_run(tmp_path, undisturbed[0], 60)
+
+
+def test_finished_run_that_is_resumed_only_tests(undisturbed, small_data, copy):
+    before = files_in(copy)
+    out, err = train(copy, small_data, "--steps", 60, "--resume")
+    assert out == undisturbed[1].splitlines(keepends=True)[-1]
+    assert f"resuming from {copy / 'train_data-60'}" in err.splitlines()
+    assert files_in(copy) == before
+
+
+def test_without_a_checkpoint_a_resumed_run_starts_at_step_0(small_data, tmp_path):
+    out, err = train(tmp_path, small_data, "--steps", 0, "--resume")
+    assert f"no checkpoint to resume in {tmp_path}; starting from step 0" in err.splitlines()
+    assert out.startswith("step 0")
+
+
+def test_resume_refuses_other_settings(undisturbed, small_data):
+    folder, before = undisturbed[0], files_in(undisturbed[0])
+    args = small_data, "--resume", "--steps"
+    running = {
+        "trained with seed=1, not 2": start_training(folder, *args, 60, "--seed", 2),
+    }
+    for message, refused in running.items():
+        out, err = refused.result(code=1)
+        assert out == ""
+        assert message in err.splitlines()[-1]
+    assert files_in(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--seed", 2], "was trained with seed=1, not 2; use the same settings, or --overwrite"),
+        (["--bfloat16"], "was trained with bfloat16=False, not True; use the same settings"),
+        (["--steps", 30], "the checkpoint is past --steps 30; use --steps 60"),
+    ],
+)
+def test_resume_refuses_other_arguments(undisturbed, small_data, args, message):
+    before = files_in(undisturbed[0])
+    out, err = train(undisturbed[0], small_data, "--steps", 60, "--resume", *args, code=1)
+    assert out == ""
+    assert message in err.splitlines()[-1]
+    assert files_in(undisturbed[0]) == before
+
+
+def test_resume_refuses_other_data(undisturbed, tmp_path, small_network):
+    settings = settings_of(undisturbed[0] / "train_data-60") | {"data": "MNIST"}
+    saver = checkpoints.Saver(tmp_path, small_network, settings)
+    with pytest.raises(Failure, match="was trained with data=not MNIST, not MNIST; use the same"):
+        saver.restore_newest(checkpoints.list_checkpoints(undisturbed[0]))
+
+
+def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed, small_data, copy):
+    data, index = (
+        {step: copy / f"train_data-{step}.{suffix}" for step in (60, 55, 50, 45)}
+        for suffix in ("data-00000-of-00001", "index")
+    )
+    data[60].write_bytes(data[60].read_bytes()[:1000])
+    index[55].write_bytes(b"")
+    data[50].unlink()
+    flipped = bytearray(data[45].read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    data[45].write_bytes(flipped)
+    out, err = train(copy, small_data, "--steps", 60, "--resume")
+    skipped = [line for line in err.splitlines() if line.startswith("skipping")]
+    reasons = ["truncated", "too short", "No such file", "hecksum"]
+    for line, step, reason in zip(skipped, (60, 55, 50, 45), reasons, strict=True):
+        assert line.startswith(f"skipping {copy / f'train_data-{step}'}: ")
+        assert reason in line
+    assert f"resuming from {copy / 'train_data-40'}" in err.splitlines()
+    assert out.splitlines()[0].startswith("step 45")
+    assert_same_run(copy, undisturbed[0], 60)
+
+
+def test_resume_stops_where_every_checkpoint_is_corrupt(copy, small_data):
+    for path in copy.glob("train_data-*.data*"):
+        path.write_bytes(path.read_bytes()[:1000])
+    before = files_in(copy)
+    out, err = train(copy, small_data, "--steps", 60, "--resume", code=1)
+    assert out == ""
+    message = f"no usable checkpoint in {copy}; move them away to start over"
+    assert err.splitlines()[-1] == f"double_conv.py: {message}"
+    assert files_in(copy) == before
+
+
+def test_checkpoint_with_fewer_or_more_variables_is_skipped(
+    undisturbed, small_data, copy, small_network
+):
+    """All else fits: whatever is missing is not made up for by the new network's values."""
+    settings, fewer = settings_of(copy / "train_data-60"), tf.Module()
+    fewer.W_conv1 = small_network.W_conv1
+    checkpoint_with(fewer, settings).write(str(copy / "train_data-60"))
+    small_network.another = tf.Variable(1.0)
+    checkpoint_with(small_network, settings).write(str(copy / "train_data-55"))
+    _, err = train(copy, small_data, "--steps", 60, "--resume")
+    skipped = [line for line in err.splitlines() if line.startswith("skipping")]
+    assert len(skipped) == 2
+    assert re.match(rf"skipping {copy}/train_data-60: Object not assigned a value", skipped[0])
+    assert re.match(rf"skipping {copy}/train_data-55: .*another", skipped[1])
+    assert_same_run(copy, undisturbed[0], 60)
+
+
+def test_another_number_of_features_is_one_line_per_checkpoint(undisturbed, small_data):
+    folder, before = undisturbed[0], files_in(undisturbed[0])
+    constants = SMALL | {"num_fc": 17}
+    _, err = train(folder, small_data, "--resume", constants=constants, code=1)
+    _, *skipped, last = err.splitlines()  # the first is about the data
+    for line, step in zip(skipped, (60, 55, 50, 45, 40), strict=True):
+        assert line.startswith(f"skipping {folder / f'train_data-{step}'}: ")
+    assert last.startswith("double_conv.py: no usable checkpoint")
+    assert files_in(folder) == before
+
+
+def test_checkpoint_of_an_earlier_version_is_resumed(undisturbed, small_data, copy, small_network):
+    """Up to commit 0ea0f61, settings had more keys, and save_counter was counted."""
+    path = copy / "train_data-40"
+    settings = settings_of(path) | {"cpu": "Xeon, cores: 16"}
+    checkpoint = checkpoint_with(small_network, settings, step=40)
+    checkpoint.restore(str(path))
+    checkpoint.settings.assign(json.dumps(settings))
+    checkpoint.save_counter.assign(9)
+    checkpoint.write(str(path))
+    delete_checkpoints(copy, 45, 50, 55, 60)
+    _, err = train(copy, small_data, "--steps", 60, "--resume")
+    assert f"resuming from {path}" in err.splitlines()
+    assert_same_run(copy, undisturbed[0], 60)
+
+
+def test_backup_with_another_name_is_neither_resumed_nor_deleted(small_data, copy):
+    rename_checkpoint(copy, 40, "train_data-100-best")
+    backup = {path: path.read_bytes() for path in copy.glob("train_data-100-best.*")}
+    assert len(backup) == 2
+    _, err = train(copy, small_data, "--steps", 65, "--resume")
+    assert f"resuming from {copy / 'train_data-60'}" in err.splitlines()
+    train(copy, small_data, "--steps", 0, "--overwrite")
+    assert saved_steps(copy) == [0]
+    assert {path: path.read_bytes() for path in copy.glob("train_data-100-best.*")} == backup
+
+
+def state_file_of(folder):
+    """Returns a state file in TensorFlow's format that lists the folder's checkpoints."""
+    paths = [folder / f"train_data-{step}" for step in (40, 45, 50, 55, 60)]
+    lines = [f'model_checkpoint_path: "{paths[0]}"']
+    lines += [f'all_model_checkpoint_paths: "{path}"' for path in paths]
+    return "\n".join(lines).encode()
+
+
+def test_state_file_is_not_read(undisturbed, small_data, tmp_path):
+    """TensorFlow's file `checkpoint` may list anything; the checkpoints themselves are the truth."""
+    before = files_in(undisturbed[0])
+    states = {
+        "missing": None,
+        "truncated": b'model_checkpoint_path: "\xff',
+        "of another folder": state_file_of(undisturbed[0]),
+    }
+    resumed = {}
+    for name, state in states.items():
+        folder = shutil.copytree(undisturbed[0], tmp_path / name)
+        (folder / "checkpoint").unlink()
+        if state:
+            (folder / "checkpoint").write_bytes(state)
+        resumed[folder] = start_training(folder, small_data, "--steps", 65, "--resume")
+    for folder, running in resumed.items():
+        _, err = running.result()
+        assert f"resuming from {folder / 'train_data-60'}" in err.splitlines()
+        assert saved_steps(folder) == [65, 60, 55, 50, 45]
+        assert tf.train.latest_checkpoint(str(folder)) == str(folder / "train_data-65")
+    assert files_in(undisturbed[0]) == before
+
+
+def test_folder_with_a_checkpoints_name_is_not_taken_for_it(small_data, copy):
+    """Such as one for its figures."""
+    (copy / "train_data-60").mkdir()
+    _, err = train(copy, small_data, "--steps", 60, "--resume")
+    assert f"resuming from {copy / 'train_data-60'}" in err.splitlines()
+
+
+# ----------------------------------------------------------------------------- stops and kills
+
+
+def test_runs_stopped_and_killed_at_random_moments_end_as_an_undisturbed_one(small_data, tmp_path):
+    """Two runs side by side: Ctrl-C and SIGTERM first, then SIGKILL again and again."""
+    clock, folders = random.Random(1), [tmp_path / "one", tmp_path / "two"]
+    rounds = [(signal.SIGINT, signal.SIGTERM)] + [(signal.SIGKILL,) * 2] * (KILLS // 2)
+    lines = []
+
+    def resume(folder, last):
+        return start_training(folder, small_data, "--steps", last, "--resume")
+
+    for signals in rounds:
+        both = [resume(folder, 10**6) for folder in folders]
+        for running, number in zip(both, signals):
+            running.wait_for_lines(clock.randrange(1, 4))
+            time.sleep(clock.uniform(0, 0.2))
+            running.send(number)
+            code, out, _ = running.wait()
+            assert code == (130 if number == signal.SIGINT else -number)
+            lines += out.splitlines()
+    last = max(saved_steps(folder)[0] for folder in folders) + 10  # however fast the machine is
+    whole = start_training(tmp_path / "whole", small_data, "--steps", last)
+    for running in [resume(folder, last) for folder in folders]:
+        lines += running.result()[0].splitlines()
+    expected = whole.result()[0].splitlines()
+    assert set(lines) <= set(expected)
+    # A kill between a save and its line leaves that line away; nothing else is missing, nor twice.
+    assert 2 * len(expected) - 2 * len(rounds) <= len(lines) <= 2 * len(expected)
+    for folder in folders:
+        assert_same_run(folder, tmp_path / "whole", last)
+        assert not list(folder.glob("*_temp"))
+
+
+def test_ctrl_c_is_one_line_and_other_signals_end_it_as_any_program(small_data, tmp_path):
+    numbers = signal.SIGINT, signal.SIGTERM
+    both = {n: start_training(tmp_path / n.name, small_data, "--steps", 10**6) for n in numbers}
+    for number, running in both.items():
+        running.wait_for_lines(2)
+        running.send(number)
+    code, _, err = both[signal.SIGINT].wait()
+    assert code == 130
+    _, stopped = err.splitlines()  # the first is about the data
+    assert stopped == "double_conv.py: stopped; --resume continues from the newest checkpoint"
+    code, _, err = both[signal.SIGTERM].wait()
+    assert code == -signal.SIGTERM
+    assert len(err.splitlines()) == 1
+
+
+def kill_after_line(start):
+    """Lets the process kill itself as soon as it has printed a line that begins with start."""
+    original = terminal.print_stdout
+
+    def print_and_kill(text):
+        original(text)
+        if text.startswith(start):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    terminal.print_stdout = print_and_kill
+
+
+def test_step_whose_line_is_printed_is_saved(undisturbed, small_data, tmp_path):
+    before = functools.partial(kill_after_line, "step 10,")
+    train(tmp_path, small_data, "--steps", 60, before=before, code=-signal.SIGKILL)
+    out, err = train(tmp_path, small_data, "--steps", 60, "--resume")
+    assert f"resuming from {tmp_path / 'train_data-10'}" in err.splitlines()
+    assert out.splitlines()[0].startswith("step 15,")
+    assert_same_run(tmp_path, undisturbed[0], 60)
+
+
+def test_second_run_in_the_same_folder_is_refused(small_data, tmp_path):
+    running = start_training(tmp_path, small_data, "--steps", 10**6)
+    running.wait_for_lines(2)
+    running.send(signal.SIGSTOP)  # still holds the lock, but leaves the cores to the others
+    options = [], ["--resume"], ["--overwrite"]
+    refused = [start_training(tmp_path, small_data, "--steps", 0, *args) for args in options]
+    for other in refused:
+        _, err = other.result(code=1)
+        message = f"another run is using {tmp_path}; choose another folder"
+        assert err.splitlines()[-1] == f"double_conv.py: {message}"
+    running.send(signal.SIGKILL)
+    running.wait()
+    train(tmp_path, small_data, "--steps", 0, "--overwrite")  # the lock died with its process
+
+
+def test_what_a_killed_save_leaves_is_deleted_but_nothing_of_the_users(small_data, copy):
+    mine = ["train_data-2024_temp/thesis.tex", "train_data-old_temp/part-1.txt", "x_temp/part-2"]
+    parts = [f"train_data-99_temp/part-00000-of-00001.{s}" for s in ("index", "data.tempstate5")]
+    for name in mine + parts:
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_text("half, or mine")
+    train(copy, small_data, "--steps", 60, "--resume")
+    assert not (copy / "train_data-99_temp").exists()
+    assert all((copy / name).exists() for name in mine)
+
+
+def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, small_data, copy):
+    """A file size limit simulates a full disk: writing fails half-way."""
+    earlier, names = files_in(copy), set(os.listdir(copy))
+    before = functools.partial(limit_file_size, 2**19)
+    out, err = train(copy, small_data, "--steps", 70, "--resume", before=before, code=1)
+    assert out == ""
+    message = f"cannot save a checkpoint in {copy}: File too large. Fix that, then continue"
+    assert err.splitlines()[-1] == f"double_conv.py: {message} with --resume"
+    assert files_in(copy) == earlier
+    assert set(os.listdir(copy)) == names
+    out, _ = train(copy, small_data, "--steps", 65, "--resume")
+    assert out.splitlines()[0].startswith("step 65")
+
+
+# --------------------------------------------------------------- nothing of the user's is lost
+
+
+def test_earlier_checkpoints_are_not_overwritten_by_accident(undisturbed, small_data):
+    folder, before = undisturbed[0], files_in(undisturbed[0])
+    out, err = train(folder, small_data, "--steps", 60, code=1)
+    assert out == ""
+    names = ", ".join(f"train_data-{step}" for step in (60, 55, 50, 45, 40))
+    advice = "continue with --resume or start over with --overwrite"
+    assert err.splitlines()[-1] == f"double_conv.py: {folder} already contains {names}; {advice}"
+    assert files_in(folder) == before
+
+
+def test_overwrite_deletes_our_checkpoints_only(small_data, tmp_path):
+    where = ["--data-dir", small_data, "--log-dir", "logs", "--checkpoint-dir", ".", "--steps"]
+    run("double_conv.py", *where, 10, folder=tmp_path)
+    others = ["train_data-notes.txt", "train_data", "model.txt", "train_data-0.bak.data"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    run("double_conv.py", *where, 0, "--overwrite", folder=tmp_path)
+    assert saved_steps(tmp_path) == [0]
+    assert len(list(tmp_path.glob("train_data-*.data-00000-of-00001"))) == 1
+    assert all((tmp_path / name).read_text() == "mine" for name in others)
+
+
+def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
+    index = copy / "train_data-60.index"
+    index.write_bytes(b"somebody else's, perhaps")
+    before = files_in(copy)
+    _, err = train(copy, small_data, "--steps", 0, "--overwrite", code=1)
+    assert f"{copy / 'train_data-60'} was not written by this script, or is corrupt" in err
+    assert files_in(copy) == before
+
+
+options = pytest.mark.parametrize("args", [[], ["--resume"], ["--overwrite"]])
+
+
+@options
+@pytest.mark.parametrize("name", ["train_data-20000", "model-5"])
+def test_another_programs_checkpoint_is_never_touched(small_data, tmp_path, name, args):
+    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / name))
+    before = files_in(tmp_path)
+    assert len(before) == 2
+    _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
+    message = f"{tmp_path / name} was not written by this script, or is corrupt; move or delete it"
+    assert err.splitlines()[-1] == f"double_conv.py: {message}, or choose another --checkpoint-dir"
+    assert files_in(tmp_path) == before
+
+
+@options
+def test_checkpoint_of_2016_is_never_touched(small_data, tmp_path, args):
+    """TensorFlow 0.x's one file, its graph beside it, and the state file."""
+    write_as_2016(DoubleConv(), tmp_path / "train_data", version=1, global_step=100)
+    before = files_in(tmp_path)
+    assert {path.name for path in before} == {
+        "train_data-100",
+        "train_data-100.meta",
+        "checkpoint",
+    }
+    _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
+    assert f"{tmp_path / 'train_data-100'} was not written by this script" in err.splitlines()[-1]
+    assert files_in(tmp_path) == before
+
+
+@options
+def test_users_own_file_checkpoint_is_not_replaced(small_data, tmp_path, args):
+    (tmp_path / "checkpoint").write_text("my notes")
+    out, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
+    assert out == ""
+    message = f"{tmp_path / 'checkpoint'} is in the way; move it, or choose another"
+    assert err.splitlines()[-1] == f"double_conv.py: {message} --checkpoint-dir"
+    assert (tmp_path / "checkpoint").read_text() == "my notes"
+    assert saved_steps(tmp_path) == []
+
+
+# ------------------------------------------------------------------------------------ folders
+
+
+def test_lock_that_fails_is_named(small_data, tmp_path):
+    lock = tmp_path / ".train_data.lock"
+    lock.mkdir()
+    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
+    message = f"cannot lock {lock}: Is a directory; choose another --checkpoint-dir"
+    assert err.splitlines()[-1] == f"double_conv.py: {message}"
+
+
+@pytest.mark.parametrize(("name", "reason"), [("file", "File exists"), ("file/x", "Not a dir")])
+def test_folder_that_cannot_be_made_is_named_with_its_option(small_data, tmp_path, name, reason):
+    (tmp_path / "file").write_text("mine")
+    folder = tmp_path / name
+    out, err = train(tmp_path, small_data, "--checkpoint-dir", folder, "--steps", 0, code=1)
+    assert out == ""
+    assert err.splitlines()[-1].startswith(f"double_conv.py: {folder}: {reason}")
+    assert err.endswith("; choose another --checkpoint-dir\n")
+
+
+@pytest.mark.parametrize("name", ["run [1]", "back\\slash", "run*"])
+def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(small_data, tmp_path, name):
+    (tmp_path / "run1").mkdir()
+    out, err = train(tmp_path, small_data, "--checkpoint-dir", tmp_path / name, code=1)
+    assert out == ""
+    assert f"{tmp_path / name}: TensorFlow takes this path for a pattern" in err.splitlines()[-1]
+
+
+def test_folder_may_have_blanks_umlauts_and_question_marks(small_data, tmp_path):
+    folder = tmp_path / "new" / "ü * ? {a,b}"
+    train(folder, small_data, "--steps", 10)
+    out, _ = train(folder, small_data, "--steps", 15, "--resume")
+    assert out.startswith("step 15")
+
+
+# ------------------------------------------------------------------------------------ restore
+
+
+def write_as_2016(network, path, version, **options):
+    """Saves the network's weights and biases as the post's program does."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        for layer, scope in [
+            ("conv1", "convolution1"),
+            ("conv2", "convolution2"),
+            ("fc1", "fully-connected"),
+            ("fc2", "readout"),
+        ]:
+            with tf.name_scope(scope):
+                for name in f"W_{layer}", f"b_{layer}":
+                    tf.compat.v1.Variable(getattr(network, name).numpy(), use_resource=False)
+        session.run(tf.compat.v1.global_variables_initializer())
+        saver = tf.compat.v1.train.Saver(write_version=version)
+        saver.save(session, str(path), **options)
+
+
+def assert_same_weights(network, other):
+    for name in checkpoints.NAMES_OF_2016:
+        one, two = getattr(network, name), getattr(other, name)
+        np.testing.assert_array_equal(one, two, err_msg=name)
+
+
+@pytest.fixture
+def trained():
+    """A network whose weights and biases are not those of DoubleConv()."""
+    network, normal = DoubleConv(seed=2), np.random.default_rng(0).normal
+    for bias in (network.b_conv1, network.b_conv2, network.b_fc1, network.b_fc2):
+        bias.assign(normal(size=bias.shape))
+    return network
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_checkpoint_of_2016_is_restored(trained, tmp_path, version):
+    write_as_2016(trained, tmp_path / "train_data", version, global_step=100)
+    network = DoubleConv()
+    assert checkpoints.restore(network, tmp_path / "train_data-100") is None
+    assert_same_weights(network, trained)
+
+
+def test_checkpoint_of_an_earlier_version_is_restored(trained, tmp_path):
+    checkpoint = checkpoint_with(trained, {"data": "MNIST", "seed": 1, "cpu": "Xeon, cores: 16"})
+    checkpoint.save_counter.assign(9)
+    checkpoint.write(str(tmp_path / "train_data-100"))
+    network = DoubleConv()
+    assert checkpoints.restore(network, tmp_path / "train_data-100") == "MNIST"
+    assert_same_weights(network, trained)
+
+
+def test_checkpoint_of_a_run_is_restored(undisturbed, small_network):
+    path = undisturbed[0] / "train_data-55"
+    assert checkpoints.restore(small_network, path) == "not MNIST"
+    saved = variables_of(path)
+    for name in checkpoints.NAMES_OF_2016:
+        value = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
+        np.testing.assert_array_equal(getattr(small_network, name), value, err_msg=name)
+
+
+def test_folder_beside_the_checkpoint_may_have_its_name(copy, small_network):
+    (copy / "train_data-60").mkdir()
+    assert checkpoints.restore(small_network, copy / "train_data-60") == "not MNIST"
+
+
+def failure_of_restore(network, path):
+    """Returns the message with which the checkpoint is refused, which is one line."""
+    with pytest.raises(Failure) as failure:
+        checkpoints.restore(network, path)
+    (line,) = str(failure.value).splitlines()
+    return line
+
+
+def test_missing_checkpoint_lists_what_is_there(undisturbed, tmp_path):
+    folder, network = undisturbed[0], tf.Module()
+    found = ", ".join(str(folder / f"train_data-{step}") for step in (60, 55, 50, 45, 40))
+    for name in ("train_data-7", "", "logs"):
+        message = f"{folder / name}: no such checkpoint; "
+        if name == "train_data-7":
+            message += f"found {found}; "
+        line = failure_of_restore(network, folder / name)
+        assert line.startswith(message.removesuffix("; "))
+        assert line.endswith("double_conv.py trains one")
+    for path in (tmp_path / "train_data-7", tmp_path / "missing" / "train_data-7"):
+        message = f"{path}: no such checkpoint; double_conv.py trains one"
+        assert failure_of_restore(network, path) == message
+
+
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+def test_truncated_checkpoint_is_not_restored(copy, small_network, suffix):
+    file = copy / f"train_data-60.{suffix}"
+    file.write_bytes(file.read_bytes()[:-100])
+    message = f"{copy / 'train_data-60'}: corrupt, or from a different network: "
+    line = failure_of_restore(small_network, copy / "train_data-60")
+    assert line.startswith(message)
+    assert len(line) > len(message)
+
+
+def test_checkpoint_of_a_different_network_is_not_restored(undisturbed):
+    path = undisturbed[0] / "train_data-60"
+    message = failure_of_restore(DoubleConv(), path)
+    assert message.startswith(f"{path}: corrupt, or from a different network: ")
+
+
+def test_file_that_is_no_checkpoint_is_not_restored(undisturbed, small_network):
+    """Such as TensorFlow's state file."""
+    path = undisturbed[0] / "checkpoint"
+    line = failure_of_restore(small_network, path)
+    assert line.startswith(f"{path}: corrupt, or from a different network: ")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_not_restored(trained, tmp_path, value):
+    trained.b_conv2.assign(tf.fill([64], value))
+    path = tmp_path / "train_data-7"
+    tf.train.Checkpoint(network=trained).write(str(path))
+    message = f"{path}: b_conv2 is not finite, so there is nothing to draw"
+    assert failure_of_restore(DoubleConv(), path) == message
+
+
+def test_checkpoint_that_may_not_be_read_is_named(copy, small_network):
+    (copy / "train_data-60.index").chmod(0)
+    if os.access(copy / "train_data-60.index", os.R_OK):
+        pytest.skip("root may read everything")
+    line = failure_of_restore(small_network, copy / "train_data-60")
+    assert "Permission denied" in line
