@@ -24,8 +24,8 @@ tf.get_logger().setLevel("ERROR")
 NAME = "train_data"  # as in the post
 KEEP = 5  # checkpoints
 SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
-# What TensorFlow raises if a checkpoint is corrupt, or from a different network.
-CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError, AssertionError)
+# What TensorFlow raises if a checkpoint is corrupt, or has variables of other shapes.
+CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
 # How TensorFlow 0.x and 1.x name the post's variables in a checkpoint: by scope, in creation order.
 NAMES_OF_2016 = {
     "W_conv1": "convolution1/Variable",
@@ -182,6 +182,9 @@ class Saver:
             except CORRUPT as error:
                 print_stderr(f"skipping {path}: {reason(error)}")
                 continue
+            except AssertionError:  # its text shows whole arrays
+                print_stderr(f"skipping {path}: from a different network")
+                continue
             print_stderr(f"resuming from {path}")
             return settings.get("run")
         if checkpoints:
@@ -223,7 +226,7 @@ class Saver:
         TensorFlow would not: when the step is saved again, it deletes its own parts only.
         """
         for folder in self.folder.glob(f"{NAME}-*_temp"):
-            for part in folder.glob("part-*"):
+            for part in folder.glob("part-00000-of-00001.*"):
                 part.unlink()
             with contextlib.suppress(OSError):  # the user's own: something else is in it
                 folder.rmdir()

@@ -30,7 +30,8 @@ def execute(script, args, folder, streams, environment, constants, before):
     """Runs a script as __main__; the body of a forked process."""
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    sys.stdout = open(1, "w", closefd=False)
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # as Python's own: line by line
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
         os.environ.pop(name, None)
     os.environ.update(environment)
@@ -45,7 +46,7 @@ def execute(script, args, folder, streams, environment, constants, before):
     for name, value in constants.items():
         assert hasattr(double_conv, name)
         setattr(double_conv, name, value)
-    if script == "double_conv.py":  # as a new module, it would have its own constants again
+    if script == "double_conv.py" and constants:  # run anew, it would have its own ones again
         double_conv.terminal.run(double_conv.main)
     else:
         runpy.run_path(sys.argv[0], run_name="__main__")
@@ -62,7 +63,7 @@ class Running:
         args: the command line after `python`.
         folder: working directory (default: a new, empty one).
         environment: variables to set, e.g. DISPLAY.
-        constants: constants of double_conv.py to replace (default: SMALL).
+        constants: constants of double_conv.py to replace (default: SMALL; {} for none).
         stdout, stderr: a device or named pipe in place of a file.
         before: a function that the process calls first, e.g. to limit the size of files.
     """
