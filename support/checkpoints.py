@@ -85,7 +85,8 @@ def restore(network, path):
                 raise Failure(f"{path}: {name} is not finite, so there is nothing to draw")
         settings = read_settings(reader)
     except CORRUPT as error:
-        raise Failure(f"{path}: corrupt, or from a different network: {reason(error)}") from None
+        message = f"{path}: unreadable, corrupt, or from a different network: {reason(error)}"
+        raise Failure(message) from None
     return settings and settings.get("data")
 
 

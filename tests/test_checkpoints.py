@@ -598,7 +598,7 @@ def test_missing_checkpoint_lists_what_is_there(undisturbed, tmp_path):
 def test_truncated_checkpoint_is_not_restored(copy, small_network, suffix):
     file = copy / f"train_data-60.{suffix}"
     file.write_bytes(file.read_bytes()[:1000])
-    message = f"{copy / 'train_data-60'}: corrupt, or from a different network: "
+    message = f"{copy / 'train_data-60'}: unreadable, corrupt, or from a different network: "
     line = failure_of_restore(small_network, copy / "train_data-60")
     assert line.startswith(message)
     assert len(line) > len(message)
@@ -607,14 +607,14 @@ def test_truncated_checkpoint_is_not_restored(copy, small_network, suffix):
 def test_checkpoint_of_a_different_network_is_not_restored(undisturbed):
     path = undisturbed[0] / "train_data-60"
     message = failure_of_restore(DoubleConv(), path)
-    assert message.startswith(f"{path}: corrupt, or from a different network: ")
+    assert message.startswith(f"{path}: unreadable, corrupt, or from a different network: ")
 
 
 def test_file_that_is_no_checkpoint_is_not_restored(undisturbed, small_network):
     """Such as TensorFlow's state file."""
     path = undisturbed[0] / "checkpoint"
     line = failure_of_restore(small_network, path)
-    assert line.startswith(f"{path}: corrupt, or from a different network: ")
+    assert line.startswith(f"{path}: unreadable, corrupt, or from a different network: ")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -631,4 +631,5 @@ def test_checkpoint_that_may_not_be_read_is_named(copy, small_network):
     if os.access(copy / "train_data-60.index", os.R_OK):
         pytest.skip("root may read everything")
     line = failure_of_restore(small_network, copy / "train_data-60")
-    assert "Permission denied" in line
+    message = f"{copy / 'train_data-60'}: unreadable, corrupt, or from a different network: "
+    assert line == f"{message}{copy / 'train_data-60.index'}: Permission denied"
