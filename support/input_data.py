@@ -209,7 +209,7 @@ def download(name, data_dir):
     for mirror in MIRRORS:
         url = f"{mirror}{name}.gz"
         print_stderr(f"downloading {url} to {data_dir}")
-        bar = tqdm(unit="B", unit_scale=True, **BAR)
+        bar = tqdm(total=1, unit="B", unit_scale=True, **BAR)  # pooch sets the real total
         try:
             path = pooch.retrieve(
                 url,
