@@ -1,4 +1,4 @@
-"""Recognize handwriting with the two-layer network, and look at what it gets wrong.
+"""Recognize handwriting with the two-layer network, and see what it gets wrong.
 
 The post ends with the filters; this asks what the network concludes from them.
 Restores a checkpoint of double_conv.py and reads image files, one digit each:
