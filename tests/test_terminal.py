@@ -32,7 +32,7 @@ CHECKPOINT = DATA | {"checkpoint": "train_data-20000", "first": "10"}
 DEFAULTS = {
     "single_conv.py": TRAINING | {"steps": "1000", "log_dir": "/tmp/cnn_single"},
     "double_conv.py": TRAINING | {"steps": "20000", "log_dir": "/tmp/cnn"},
-    "visualize_filters.py": CHECKPOINT | {"sub_filter": "0"},
+    "visualize_filters.py": CHECKPOINT | {"sub_filter": "1"},
     "recognize.py": CHECKPOINT,
 }
 
