@@ -269,5 +269,5 @@ def test_bar_of_a_resumed_run_begins_where_it_was_left(monkeypatch):
 
 def test_lines_are_printed_above_the_bar(monkeypatch):
     shown = bar_of(range(2), monkeypatch)
-    assert shown.count("line 0\r\n") == shown.count("line 1\r\n") == 1
+    assert shown.count("\rline 0\r\n") == shown.count("\rline 1\r\n") == 1
     assert shown.count("\n") == 3  # the third line is the speed's
