@@ -205,7 +205,7 @@ def main():
     writer.finish(args.steps, test_accuracy)
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
     terminal.print_stderr(f"checkpoints: {newest} and up to four earlier ones")
-    script = Path(__file__).with_name("visualize_filters.py")
+    script = Path(__file__).resolve().with_name("visualize_filters.py")
     command = ["python", script, newest, "--data-dir", args.data_dir, "--dataset", args.dataset]
     terminal.print_stderr(f"next: {shlex.join(map(str, command))}")
 

@@ -1,10 +1,10 @@
-"""Recognize handwriting with the two-layer network, and look at what it gets wrong.
+"""Recognize handwriting with the two-layer network, and see what it gets wrong.
 
 The post ends with the filters; this asks what the network concludes from them.
 Restores a checkpoint of double_conv.py and reads image files, one digit each:
-photos, scans or drawings, in any size and colour. A line per file tells the digit
-and its probability. Three figures show the digits as the network gets them, with
-both layers' feature maps and with the ten probabilities of each.
+photos, scans or drawings, in any size and colour. A line per file tells the
+digit and its probability. Three figures show the digits as the network gets
+them, with both layers' feature maps and with the ten probabilities of each.
 
 Example:
     python recognize.py seven.png eight.jpg

@@ -26,12 +26,11 @@ def check_python():
 def without_start_up_messages():
     """Hides what TensorFlow logs during its import, before TF_CPP_MIN_LOG_LEVEL counts.
 
-    See https://github.com/tensorflow/tensorflow/issues/100442; set that variable to see them.
+    See https://github.com/tensorflow/tensorflow/issues/100442; set that variable to 0 to see them.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     stderr = os.dup(2)
     with open(os.devnull, "w") as devnull:
         os.dup2(devnull.fileno(), 2)  # the messages come from C++, past sys.stderr

@@ -35,6 +35,11 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 TIMEOUT = 15  # seconds without an answer from a mirror
+NO_CONNECTION = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+)
 CORRUPT = (ValueError, EOFError, gzip.BadGzipFile, zlib.error)  # raised for a corrupt file
 pooch.get_logger().setLevel("WARNING")  # `download` tells what it downloads
 
@@ -202,14 +207,13 @@ def parse_idx(data, name):
 def download(name, data_dir):
     """Downloads a file of MNIST's, from the first mirror that delivers it, and returns its File.
 
-    Raises ConnectionError if none does.
+    Raises ConnectionError if none does; why is on stderr.
     """
     check_folder(data_dir, "--data-dir")
-    errors = []
     for mirror in MIRRORS:
         url = f"{mirror}{name}.gz"
         print_stderr(f"downloading {url} to {data_dir}")
-        bar = tqdm(unit="B", unit_scale=True, **BAR)
+        bar = tqdm(total=1, unit="B", unit_scale=True, **BAR)  # pooch sets the real total
         try:
             path = pooch.retrieve(
                 url,
@@ -218,15 +222,16 @@ def download(name, data_dir):
                 path=data_dir,
                 downloader=pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=bar),
             )
-        except requests.ConnectionError as error:  # its text is a nest of Python objects
-            errors.append(f"{mirror}: {type(error).__name__}")
-        except (OSError, ValueError) as error:
-            errors.append(f"{mirror}: {reason(error)}")
+        except NO_CONNECTION as error:  # its text is a nest of Python objects
+            cause = f"the connection failed ({type(error).__name__})"
+        except ValueError:
+            cause = "its checksum is wrong"
+        except OSError as error:
+            cause = reason(error)
         else:
             Path(path).chmod(0o644)  # pooch's files are for their owner only; a class shares one
             return read_file(data_dir, name)
-    found = ", ".join(sorted(path.name for path in data_dir.iterdir())[:4])
-    beside = f" (it contains {found}, ...)" if found else ""
+        print_stderr(f"could not download it: {cause}")
     names = ", ".join(f"{name}.gz" for name in SHA256)
-    advice = f"try again with network access, or put MNIST's four files in {data_dir}{beside}"
-    raise ConnectionError(f"could not download MNIST ({'; '.join(errors)}); {advice}: {names}")
+    advice = f"try again with network access, or put its four files in {data_dir}: {names}"
+    raise ConnectionError(f"could not download MNIST; {advice}")

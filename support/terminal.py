@@ -7,11 +7,14 @@ import os
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import tensorflow as tf
 from tqdm import tqdm
 
+# A notebook without ipywidgets: our progress bar is never one of these.
+warnings.filterwarnings("ignore", "IProgress not found")
 BAR = {"disable": None, "leave": False, "dynamic_ncols": True}  # None: only on a terminal
 
 
@@ -33,8 +36,12 @@ def print_stdout(text):
 
 
 def print_stderr(text):
-    """Prints a line to stderr; stdout carries only what the post's programs print."""
-    tqdm.write(text, file=sys.stderr)
+    """Prints a line to stderr; stdout carries only what the post's programs print.
+
+    If that is impossible, the run goes on without.
+    """
+    with contextlib.suppress(OSError):
+        tqdm.write(text, file=sys.stderr)
 
 
 def print_test_accuracy(test_accuracy, data):

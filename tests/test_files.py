@@ -1,67 +1,105 @@
-"""Files: can they be written, and written whole."""
+"""Folders that can be written, and files written whole or not at all."""
 
+import multiprocessing
 import os
 import pathlib
 
-from support import files, terminal
+from support import files
+from support.terminal import Failure
 
 import pytest
-from processes import run
+from processes import limit_file_size, run
+
+OLD, NEW = b"old", b"new" * 10000
 
 
-def test_unusable_figure_path_is_named_with_its_reason(tmp_path):
-    loop, file = tmp_path / "loop.png", tmp_path / "file"
-    loop.symlink_to(loop)
-    file.write_text("mine")
-    (tmp_path / "link.png").symlink_to(file / "figure.png")
-    reasons = {
-        loop: "Too many levels of symbolic links",
-        tmp_path / "link.png": "Not a directory",
-        tmp_path / f"{'x' * 252}.png": "File name too long",
-    }
-    for path, reason in reasons.items():
-        with pytest.raises(terminal.Failure, match=f"{reason}; choose another --figure"):
-            files.check_png(path, "--figure")
+def test_folder_is_created_with_its_parents(tmp_path):
+    files.check_folder(tmp_path / "new" / "folder", "--log-dir")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_bytes(OLD)
+    with pytest.raises(Failure, match="file: File exists; choose another --log-dir"):
+        files.check_folder(tmp_path / "file", "--log-dir")
+    with pytest.raises(Failure, match="file/below: Not a directory; choose another --log-dir"):
+        files.check_folder(tmp_path / "file" / "below", "--log-dir")
+    assert (tmp_path / "file").read_bytes() == OLD
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs a folder that nobody can write")
+def test_folder_that_cannot_be_written_is_refused():
+    with pytest.raises(Failure, match="/proc: .*; choose another --log-dir"):
+        files.check_folder(pathlib.Path("/proc"), "--log-dir")
+
+
+@pytest.mark.parametrize("name", ["figure.jpg", "figure", "png", ".png", "folder.png"])
+def test_figure_must_have_a_png_files_name(tmp_path, name):
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(Failure, match="is not a PNG file's name; choose another --figure"):
+        files.check_png(tmp_path / name, "--figure")
+
+
+def test_figure_may_be_new_or_replaced_and_is_not_touched_yet(tmp_path):
+    (tmp_path / "old.PNG").write_bytes(OLD)
+    files.check_png(tmp_path / "old.PNG", "--figure")
+    files.check_png(tmp_path / "new" / "figure.png", "--figure")
+    assert (tmp_path / "old.PNG").read_bytes() == OLD
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_write_protected_figure_is_refused(tmp_path):
+    path = tmp_path / "figure.png"
+    path.write_bytes(OLD)
+    path.chmod(0o400)
+    if os.access(path, os.W_OK):
+        pytest.skip("root may write all")
+    with pytest.raises(Failure, match="figure.png is write-protected; choose another --figure"):
+        files.check_png(path, "--figure")
 
 
 @pytest.mark.parametrize(
     ("script", "option", "name"),
-    [("single_conv.py", "--figure", "layer1.png"), ("visualize_filters.py", "--figure-dir", "")],
+    [
+        ("single_conv.py", "--figure", "file/figure.png"),
+        ("visualize_filters.py", "--figure-dir", "file"),
+        ("recognize.py", "--figure-dir", "file"),
+    ],
 )
-def test_figure_that_cannot_be_written_stops_the_script_at_once(tmp_path, script, option, name):
-    (tmp_path / "layer1.png").symlink_to("layer1.png")
-    out, err = run(script, option, tmp_path / name, code=1)
+def test_place_for_figures_that_is_unusable_stops_a_script_at_once(tmp_path, script, option, name):
+    (tmp_path / "file").write_bytes(OLD)
+    more = ["--mistakes"] if script == "recognize.py" else []
+    out, err = run(script, option, tmp_path / name, *more, code=1)
     assert out == ""
+    assert err.startswith(f"{script}: {tmp_path / 'file'}: ")
+    assert err.endswith(f"; choose another {option}\n")
     assert err.count("\n") == 1
-    assert "layer1.png: Too many levels of symbolic links; choose another" in err
 
 
-def test_a_link_to_a_device_is_no_place_for_a_figure(tmp_path):
-    (tmp_path / "link.png").symlink_to(os.devnull)
-    with pytest.raises(terminal.Failure, match="is not a PNG file's name"):
-        files.check_png(tmp_path / "link.png", "--figure")
-
-
-def test_longest_file_name_can_be_written(tmp_path):
-    path = tmp_path / f"{'x' * 251}.png"
-    files.check_png(path, "--figure")
-    files.write_whole(path, b"png")
-    assert path.read_bytes() == b"png"
-
-
-def test_written_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
+def test_file_is_written_or_replaced(tmp_path):
     path = tmp_path / "file"
-    path.write_text("old")
+    for data in (OLD, NEW):
+        files.write_whole(path, data)
+        assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]
 
-    def fill_the_disk(temporary, data):
-        temporary.write_text("half")
-        raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(pathlib.Path, "write_bytes", fill_the_disk)
-        with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
-            files.write_whole(path, b"new")
-    assert [file.name for file in tmp_path.iterdir()] == ["file"]
-    assert path.read_text() == "old"
-    files.write_whole(path, b"new")
-    assert path.read_text() == "new"
+def write_on_a_full_disk(path, queue):
+    limit_file_size(1000)
+    try:
+        files.write_whole(path, NEW)
+    except OSError as error:
+        queue.put(str(error))
+
+
+def test_on_a_full_disk_the_old_file_stays_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(OLD)
+    context = multiprocessing.get_context("forkserver")
+    queue = context.SimpleQueue()
+    process = context.Process(target=write_on_a_full_disk, args=(path, queue))
+    process.start()
+    assert queue.get() == f"[Errno 27] File too large: '{path}'"
+    process.join()
+    assert path.read_bytes() == OLD
+    assert list(tmp_path.iterdir()) == [path]
