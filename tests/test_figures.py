@@ -228,7 +228,7 @@ def test_digits_are_titled_by_label_and_prediction_or_by_name():
     assert figure.get_suptitle() == TITLE
     names = ["a.png", "an-extremely-long-name-of-a-file.png", "c"]
     figure = figures.draw_predictions(images, Y_CONV[:3], TITLE, names=names)
-    assert titles_of(figure) == ["a.png: 2", "an-extremely...-of-a-file.png: 8", "c: 1"]
+    assert titles_of(figure) == ["a.png: 2", "an-extremely...of-a-file.png: 8", "c: 1"]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +343,8 @@ def test_on_a_display_a_window_opens_and_stays_until_ctrl_c(window, tmp_path):
 
 def test_closing_the_window_ends_the_run(window, display):
     running, number = window
-    subprocess.run(["xdotool", "windowquit", number], env={"DISPLAY": display}, check=True)
+    command = ["xdotool", "windowfocus", number, "key", "q"]  # matplotlib's key to close a window
+    subprocess.run(command, env={"DISPLAY": display}, check=True)
     _, err = running.result()
     assert err.splitlines()[-1].startswith("next: tensorboard")
 
