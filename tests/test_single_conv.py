@@ -130,7 +130,8 @@ def test_another_seed_gives_other_weights_and_the_same_seed_the_same():
 
 
 def test_graph_of_a_step_computes_the_network_once_and_its_gradients_in_the_posts_scope():
-    nodes = SingleConv().train_step.get_concrete_function().graph.as_graph_def().node
+    network = SingleConv()
+    nodes = network.train_step.get_concrete_function().graph.as_graph_def().node
     assert [node.op for node in nodes].count("Conv2D") == 1
     backward = [node.name for node in nodes if node.op == "Conv2DBackpropFilter"]
     assert [name.split("/")[0] for name in backward] == ["optimizer"]
