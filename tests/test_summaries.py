@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from digits import shades, small_image
-from processes import limit_file_size, run
+from processes import run
 from runs import read_events
 
 from double_conv import DoubleConv
@@ -248,16 +248,16 @@ def test_the_posts_run_is_not_written_beside_other_data(small_data, tmp_path):
     assert folder.name.endswith("-not-MNIST")
 
 
-def test_the_posts_run_that_cannot_be_written_whole_is_not_there(mnist_dir, tmp_path):
-    """The files of a run of ours are larger than those of one step, but smaller than the curve."""
-    args = ["--steps", 0, "--data-dir", mnist_dir, "--log-dir", tmp_path / "logs"]
-    _, err = run("single_conv.py", *args, before=half_a_curve, code=1)
-    assert "Traceback" not in err
-    assert not list((tmp_path / "logs").glob("the-post*/*"))
-    run("single_conv.py", *args)
-    values = read_events(tmp_path / "logs" / summaries.the_posts_run("single_conv.py"))
-    assert len(values) == 2 * 101
+def test_the_posts_run_is_not_there_before_it_is_whole(tmp_path, monkeypatch):
+    """A run that is stopped until then leaves nothing of it, and the next one writes it all."""
 
+    def stop(path, data):
+        raise KeyboardInterrupt
 
-def half_a_curve():
-    limit_file_size(9000)
+    with monkeypatch.context() as patch:
+        patch.setattr(summaries, "write_whole", stop)
+        with pytest.raises(KeyboardInterrupt):
+            summaries.write_the_posts_run(tmp_path, "single_conv.py")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    summaries.write_the_posts_run(tmp_path, "single_conv.py")
+    assert len(read_events(tmp_path / summaries.the_posts_run("single_conv.py"))) == 2 * 101
