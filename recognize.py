@@ -50,7 +50,9 @@ def recognize(network, paths):
             names.append(path.name)
         except Failure as failure:
             print_stderr(str(failure))
-    images = np.reshape(images, [-1, 784])
+    if not images:
+        raise Failure("none of the files could be read")
+    images = np.array(images)
     y_conv = network(images).y_conv.numpy()
     for name, p in zip(names, y_conv):
         print_stdout(f"{name}: {p.argmax()} ({figures.probability(p.max())})")

@@ -1,6 +1,7 @@
 """Figures of filters and feature maps: many small images in one, in a window or a PNG file."""
 
 import io
+import signal
 import time
 import warnings
 
@@ -206,12 +207,20 @@ def will_show(paths, option, chosen):
 def show_until_closed():
     """Shows all figures, and returns when their windows are closed.
 
-    During plt.show() some GUI toolkits notice Ctrl-C only when something happens in a window.
+    During plt.show() some GUI toolkits notice Ctrl-C only when something happens in a window; and
+    Tk prints a traceback, and goes on, if it comes while a window is drawn. So Ctrl-C is noted.
     """
-    plt.show(block=False)
-    while plt.get_fignums() and not in_notebook():
-        plt.gcf().canvas.flush_events()
-        time.sleep(0.02)
+    interrupts = []
+    handler = signal.signal(signal.SIGINT, lambda *signal_and_frame: interrupts.append(True))
+    try:
+        plt.show(block=False)
+        while plt.get_fignums() and not in_notebook():
+            plt.gcf().canvas.flush_events()
+            if interrupts:
+                raise KeyboardInterrupt
+            time.sleep(0.02)
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 @in_default_style

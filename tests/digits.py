@@ -1,8 +1,9 @@
-"""Small files of made-up digits, in MNIST's format."""
+"""Small files of made-up digits, in MNIST's format; and figures, to compare them with arrays."""
 
 import gzip
 
 import numpy as np
+from PIL import Image
 
 
 def write_idx(folder, name, array, compress=True):
@@ -26,3 +27,26 @@ def write_digits(folder, train=5600, test=500, seed=0):
         write_idx(folder, f"{name}-images-idx3-ubyte", images)
         write_idx(folder, f"{name}-labels-idx1-ubyte", labels)
     return folder
+
+
+def read_png(path, dpi=100):
+    """Returns a figure's grey levels, uint8 [h, w], at 100 dpi: the file has dpi / 100 as many."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L"))[:: dpi // 100, :: dpi // 100]
+
+
+def shades(image):
+    """Returns the grey levels of an image in a figure: its maximum black, its minimum white."""
+    return 255 * (image.max() - image) / np.ptp(image)
+
+
+def small_image(picture, top, left, pitch, side):
+    """Returns the grey levels, float [side, side], of an image among others in a picture.
+
+    The image is in the middle of the pitch x pitch pixels at (top, left), with 2 pixels or more to
+    spare at each edge, and its own pixels are enlarged.
+    """
+    scale = (pitch - 4) // side
+    start = (pitch - scale * side) // 2 + scale // 2
+    at = start + scale * np.arange(side)
+    return picture[top + at][:, left + at].astype(float)

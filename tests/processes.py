@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import matplotlib
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -35,6 +36,8 @@ def execute(script, args, folder, streams, environment, constants, before):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
         os.environ.pop(name, None)
     os.environ.update(environment)
+    if "MPLBACKEND" in environment:  # matplotlib reads it when it is imported: before the fork
+        matplotlib.rcParams["backend"] = environment["MPLBACKEND"]
     os.chdir(folder)
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore Ctrl-C

@@ -1,174 +1,373 @@
-"""single_conv.py from the command line."""
+"""single_conv.py: the network against NumPy, and a run from the command line."""
 
 import re
+import shutil
 import signal
 
-from support import figures, input_data
+from support import input_data
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import Running, only_run, pseudo_terminal, read_events, run
+from digits import read_png, shades, small_image, write_idx
+from processes import Running, pseudo_terminal, run
+from runs import only_run, read_events
 
+import single_conv
 from single_conv import SingleConv
+
+SEED, STEPS = 3, 100
+
+# --------------------------------------------------------------- the same network, written in NumPy
+
+
+def convolve(x, W):
+    """Sums over the 5x5 pixels around each pixel of x [n, h, w]; beyond the edge is 0."""
+    padded = np.pad(x, [(0, 0), (2, 2), (2, 2)])
+    height, width = x.shape[1:]
+    sums = np.zeros([*x.shape, W.shape[-1]])
+    for i in range(5):
+        for j in range(5):
+            sums += padded[:, i : i + height, j : j + width, np.newaxis] * W[i, j, 0]
+    return sums
+
+
+def forward(variables, x):
+    """Returns the network's layers by name, from its variables by name."""
+    v = variables
+    h_conv1 = np.maximum(np.abs(convolve(x.reshape(-1, 28, 28), v["W_conv1"])) - 0.2, 0)
+    h_pool1 = h_conv1.reshape(-1, 14, 2, 14, 2, h_conv1.shape[-1]).max((2, 4))
+    h_fc1 = np.maximum(h_pool1.reshape(len(x), -1) @ v["W_fc1"] + v["b_fc1"], 0)
+    logits = h_fc1 @ v["W_fc2"] + v["b_fc2"]
+    exp = np.exp(logits - logits.max(1, keepdims=True))
+    y_conv = exp / exp.sum(1, keepdims=True)
+    layers = {"h_conv1": h_conv1, "h_pool1": h_pool1, "h_fc1": h_fc1}
+    return layers | {"logits": logits, "y_conv": y_conv}
+
+
+def variables_of(network):
+    """Returns the network's variables by name, float64."""
+    names = [name for name in vars(network) if name.startswith(("W_", "b_"))]
+    return {name: getattr(network, name).numpy().astype(np.float64) for name in names}
+
+
+@pytest.fixture
+def batch():
+    """Twenty digits of noise, with labels."""
+    random = np.random.default_rng(0)
+    x = random.random((20, 784), dtype=np.float32)
+    return x, np.eye(10, dtype=np.float32)[random.integers(10, size=20)]
+
+
+@pytest.fixture
+def network():
+    """A network whose biases are not 0."""
+    network, random = SingleConv(), np.random.default_rng(1)
+    network.b_fc1.assign(random.normal(0, 0.1, [16]))
+    network.b_fc2.assign(random.normal(0, 0.1, [10]))
+    return network
+
+
+def test_layers_are_numpys(network, batch):
+    layers, expected = network(batch[0]), forward(variables_of(network), batch[0])
+    assert layers._fields == tuple(expected)
+    for name, layer in expected.items():
+        found = getattr(layers, name).numpy()
+        assert found.shape == layer.shape, name
+        assert np.mean(layer != 0) > 0.1, name
+        np.testing.assert_allclose(found, layer, rtol=1e-3, atol=1e-3, err_msg=name)
+    assert layers.y_conv.numpy().max(axis=1).min() < 0.9
+
+
+def test_reports_are_numpys_numbers(network, batch):
+    x, y_ = batch
+    expected = forward(variables_of(network), x)
+    cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
+    np.testing.assert_allclose(cross_entropy, -np.log(expected["y_conv"][y_ == 1]).sum(), rtol=1e-3)
+    correct = expected["y_conv"].argmax(1) == y_.argmax(1)
+    assert 0 < correct.sum() < 20
+    np.testing.assert_allclose(accuracy, correct.mean(), rtol=1e-6)
+    np.testing.assert_allclose(h_conv1, expected["h_conv1"], atol=1e-3)
+
+
+def test_a_step_is_gradient_descent_with_rate_0_001(network, batch):
+    before = variables_of(network)
+    y_conv = forward(before, batch[0])["y_conv"]
+    cross_entropy = network.train_step(*batch)
+    np.testing.assert_allclose(cross_entropy, -np.log(y_conv[batch[1] == 1]).sum(), rtol=1e-3)
+    # The slope for a bias of the readout is the sum of the differences from the labels.
+    slope = (y_conv - batch[1]).sum(0)
+    np.testing.assert_allclose(network.b_fc2, before["b_fc2"] - 0.001 * slope, atol=1e-5)
+    assert np.abs(slope).max() > 0.5
+    for name, value in before.items():
+        x, step = batch[0], np.random.default_rng(2).normal(size=value.shape)
+        moved = getattr(network, name).numpy() - value
+        # The slope along a random direction, from two evaluations: moved is -0.001 times that.
+        losses = []
+        for sign in 1, -1:
+            changed = before | {name: value + sign * 1e-5 * step}
+            losses.append(-np.log(forward(changed, x)["y_conv"][batch[1] == 1]).sum())
+        slope = (losses[0] - losses[1]) / 2e-5
+        assert np.sum(moved * step) == pytest.approx(-0.001 * slope, rel=0.02, abs=1e-4), name
+
+
+def test_parameters_have_the_posts_shapes():
+    shapes = {name: value.shape for name, value in variables_of(SingleConv()).items()}
+    assert shapes == {
+        "W_conv1": (5, 5, 1, 16),
+        "W_fc1": (3136, 16),
+        "b_fc1": (16,),
+        "W_fc2": (16, 10),
+        "b_fc2": (10,),
+    }
+
+
+def test_another_seed_gives_other_weights_and_the_same_seed_the_same():
+    one, same, other = (variables_of(SingleConv(seed)) for seed in (1, 1, 2))
+    for name in ("W_conv1", "W_fc1", "W_fc2"):
+        np.testing.assert_array_equal(one[name], same[name])
+        assert not np.allclose(one[name], other[name])
+
+
+def test_graph_of_a_step_computes_the_network_once_and_its_gradients_in_the_posts_scope():
+    network = SingleConv()
+    nodes = network.train_step.get_concrete_function().graph.as_graph_def().node
+    assert [node.op for node in nodes].count("Conv2D") == 1
+    backward = [node.name for node in nodes if node.op == "Conv2DBackpropFilter"]
+    assert [name.split("/")[0] for name in backward] == ["optimizer"]
+    assert not [node.op for node in nodes if node.op == "Conv2DBackpropInput"]
+
+
+# --------------------------------------------------------------------- a run of 101 steps, seed 3
 
 
 @pytest.fixture(scope="module")
-def short_run(programs):
-    """A run of 31 steps on small data."""
-    return programs("single")
+def data(small_data, tmp_path_factory):
+    """Made-up digits whose test labels are wrong, each 1 higher: no network gets any right."""
+    folder = shutil.copytree(small_data, tmp_path_factory.mktemp("data") / "my data")
+    labels = input_data.read_data_sets(folder).test.labels.argmax(1)
+    write_idx(folder, "t10k-labels-idx1-ubyte", (labels + 1) % 10)
+    return folder
 
 
-def start_training(folder, small_data, *args, steps=0):
-    """Starts single_conv.py on small data with everything below folder."""
-    where = ["--data-dir", small_data, "--log-dir", folder / "logs", "--steps", steps]
-    return Running(["single_conv.py", *where, *args], folder)
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    """The run, with blanks in its paths: (its folder, stdout, stderr)."""
+    folder = tmp_path_factory.mktemp("my run")
+    where = ["--data-dir", data, "--log-dir", folder / "my logs", "--figure", folder / "f.PNG"]
+    args = ["single_conv.py", "--seed", SEED, "--steps", STEPS, *where]
+    return folder, *run(*args, folder=folder)
 
 
-def train(folder, small_data, *args, steps=0, code=0):
-    """The same, to its end; returns its (stdout, stderr)."""
-    return start_training(folder, small_data, *args, steps=steps).result(code)
+@pytest.fixture(scope="module")
+def expected(data):
+    """The same steps, taken here, with reports computed by NumPy: (network, data, {step: report}).
+
+    A report is of the batch just trained on, after the step: cross entropy, accuracy, h_conv1.
+    """
+    network, mnist, reports = SingleConv(SEED), input_data.read_data_sets(data, seed=SEED), {}
+    for i in range(STEPS + 1):
+        x, y_ = mnist.train.next_batch(100)
+        network.train_step(x, y_)
+        if i % 10 == 0:
+            layers = forward(variables_of(network), x)
+            correct = layers["y_conv"].argmax(1) == y_.argmax(1)
+            cross_entropy = -np.log(layers["y_conv"][y_ == 1]).sum()
+            reports[i] = cross_entropy, correct.mean(), layers["h_conv1"]
+    return network, mnist, reports
 
 
-def test_stdout_is_the_posts(short_run):
-    lines = short_run.out.splitlines()
-    assert [line.split(",")[0] for line in lines[:-1]] == [f"step {i}" for i in (0, 10, 20, 30)]
-    assert all(re.fullmatch(r"step \d+, training accuracy [\d.]+", line) for line in lines[:-1])
-    assert re.fullmatch(r"test accuracy (0\.\d+|1) \(not MNIST\)", lines[-1])
+@pytest.fixture(scope="module")
+def events(trained):
+    """Returns {(tag, step): value} of the run's event file."""
+    values = read_events(only_run(trained[0] / "my logs"))
+    events = {(tag, step): value for tag, step, value in values}
+    assert len(events) == len(values)
+    return events
 
 
-def test_stderr_has_speed_and_paths_and_nothing_from_tensorflow(short_run):
-    run_folder = f"logs/{only_run(short_run.folder / 'logs').name}"
-    expected = [
-        r".* does not contain MNIST: results cannot be compared with the post's",
-        r"30 steps after the first in [\d.]+ s: [\d.]+ steps/s, reports included",
-        f"curves: {run_folder}",
-        "next: tensorboard --logdir logs --samples_per_plugin images=1000",
-        "figure: figure.png",
+def test_every_tenth_step_is_reported_after_its_update_and_at_the_end_the_test(trained, expected):
+    *lines, last = trained[1].splitlines()
+    network, mnist, reports = expected
+    assert lines == [
+        f"step {i}, training accuracy {accuracy:g}" for i, (_, accuracy, _) in reports.items()
     ]
-    lines = short_run.err.splitlines()
-    assert len(lines) == len(expected), short_run.err
-    assert all(re.fullmatch(*pair) for pair in zip(expected, lines)), short_run.err
+    y_conv = forward(variables_of(network), mnist.test.images)["y_conv"]
+    accuracy = np.mean(y_conv.argmax(1) == mnist.test.labels.argmax(1))
+    assert accuracy < 0.3 < reports[STEPS][1]  # so that the training set would be noticed
+    assert last == f"test accuracy {accuracy:g} (not MNIST)"
 
 
-def trained_network(small_data, steps):
-    """The network and the data after the same steps, taken here."""
-    network, mnist = SingleConv(1), input_data.read_data_sets(small_data)
-    for _ in range(steps + 1):
-        network.train_step(*mnist.train.next_batch(100))
-    return network, mnist
+def test_stderr_has_the_speed_and_the_paths_and_nothing_from_tensorflow(trained, data):
+    folder, _, err = trained
+    run_folder = only_run(folder / "my logs")
+    lines = err.splitlines()
+    assert re.fullmatch(r"100 steps in [\d.]+ s \(\d+(\.\d+)? steps/s\)", lines.pop(1))
+    assert lines == [
+        f"{data} does not contain MNIST: do not compare results with the post's",
+        f"curves: {run_folder}",
+        f"next: tensorboard --logdir '{run_folder.parent}' --samples_per_plugin images=1000",
+        f"figure: {folder / 'f.PNG'}",
+    ]
 
 
-def test_figure_shows_the_networks_filters_and_maps_of_the_first_12_test_digits(
-    short_run, small_data
+def test_tensorboards_curves_are_the_reports(events, expected):
+    reports = expected[2]
+    for tag in "cross entropy", "accuracy", "h_conv1":
+        assert [step for name, step in events if name == tag] == list(reports)
+    for step, (cross_entropy, accuracy, _) in reports.items():
+        np.testing.assert_allclose(events["cross entropy", step], cross_entropy, rtol=1e-3)
+        np.testing.assert_allclose(events["accuracy", step], accuracy, rtol=1e-6)
+
+
+def test_histogram_is_of_h_conv1(events, expected):
+    for step, (_, _, h_conv1) in expected[2].items():
+        histogram = events["h_conv1", step]
+        assert histogram[:, 2].sum() == h_conv1.size
+        np.testing.assert_allclose(histogram[-1, 1], h_conv1.max(), rtol=1e-3)
+        np.testing.assert_allclose(histogram[0, 2], np.sum(h_conv1 < histogram[0, 1]), rtol=0.01)
+
+
+def test_images_of_the_filters_are_logged_every_100_steps(events, expected):
+    assert [step for tag, step in events if tag == "filters"] == [0, 100]
+    W = expected[0].W_conv1.numpy()[:, :, 0]
+    image = tf.io.decode_png(events["filters", 100][2]).numpy()[:, :, 0]
+    for k in range(16):
+        found = small_image(image, k // 8 * 44, k % 8 * 44, 44, 5)
+        np.testing.assert_allclose(found, shades(W[:, :, k]), atol=2)
+    assert events["filters", 0][2] != events["filters", 100][2]
+
+
+def test_settings_graph_and_test_accuracy_are_logged_once(events, trained):
+    settings = ["- script: single_conv.py", "- data: not MNIST", f"- seed: {SEED}"]
+    assert events["settings", 0].item().decode().splitlines() == settings
+    curves = ("cross entropy", "accuracy", "h_conv1", "filters")
+    once = {key for key in events if key[0] not in curves}
+    ends = {("test accuracy", STEPS), ("test digits", STEPS)}
+    assert once == {("graph", 0), ("settings", 0)} | ends
+    last = trained[1].splitlines()[-1]
+    assert last == f"test accuracy {events['test accuracy', STEPS]:g} (not MNIST)"
+
+
+def test_figure_shows_the_filters_and_the_maps_of_the_first_12_test_digits(
+    trained, events, expected
 ):
-    network, mnist = trained_network(small_data, 30)
-    images = mnist.test.images[:12]
-    rows = [[None, *np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0)]]
-    for image, maps in zip(images, network(images).h_pool1.numpy()):
-        rows.append([image.reshape(28, 28), *np.moveaxis(maps, -1, 0)])
-    expected = np.rint(255 * (1 - figures.contact_sheet(rows, 56)))
-    data = (short_run.folder / "figure.png").read_bytes()
-    png = tf.io.decode_png(data, channels=1).numpy()[:, :, 0]
-    sheet = png[44:-8, 8:-8]
-    assert sheet.shape == expected.shape
-    assert np.abs(sheet - expected).max() <= 2  # the color map has 256 levels
-    assert png[:44].min() < 50  # the title
+    picture = read_png(trained[0] / "f.PNG")
+    network, mnist, _ = expected
+    W, images = network.W_conv1.numpy()[:, :, 0], mnist.test.images[:12]
+    h_pool1 = forward(variables_of(network), images)["h_pool1"]
+    for k in range(16):
+        found = small_image(picture, 44 + 14, 8 + 60 * (k + 1), 60, 5)
+        np.testing.assert_allclose(found, shades(W[:, :, k]), atol=2)
+    for i, (image, maps) in enumerate(zip(images, h_pool1)):
+        top = 44 + 14 + 60 * (i + 1)
+        found = small_image(picture, top, 8, 60, 28)
+        np.testing.assert_allclose(found, shades(image.reshape(28, 28)), atol=2)
+        for k in range(16):
+            found = small_image(picture, top, 8 + 60 * (k + 1), 60, 14)
+            if np.ptp(maps[:, :, k]) > 0.05:  # not only noise
+                np.testing.assert_allclose(found, shades(maps[:, :, k]), atol=3)
+    assert len(picture) == 44 + 14 + 60 * 13 + 8
+    logged = tf.io.decode_png(events["test digits", STEPS][2], channels=1)
+    assert logged.shape[:2] == picture.shape
 
 
-def test_tensorboard_gets_every_report(short_run):
-    values = read_events(only_run(short_run.folder / "logs"))
-    for tag in ("cross entropy", "accuracy", "h_conv1"):
-        assert [step for name, step, _ in values if name == tag] == [0, 10, 20, 30], tag
-    (histogram,) = (value for tag, step, value in values if (tag, step) == ("h_conv1", 30))
-    assert histogram.shape == (30, 3)
-    assert histogram[:, 2].sum() == 100 * 28 * 28 * 16
-    once = [tag for tag, _, _ in values if tag not in ("cross entropy", "accuracy", "h_conv1")]
-    assert sorted(once) == ["filters", "graph", "settings", "test accuracy", "test digits"]
-    (settings,) = (value for tag, _, value in values if tag == "settings")
-    assert b"- seed: 1" in settings.item()
+def test_title_tells_what_is_drawn():
+    images = np.random.default_rng(0).random((3, 784), dtype=np.float32)
+    figure = single_conv.visualize(SingleConv(), images, "below")
+    expected = "single_conv.py: 16 filters (top row), their feature maps for 3 test digits\nbelow"
+    assert figure.texts[0].get_text() == expected
 
 
-def test_film_shows_the_filters_every_100_steps(small_data, tmp_path):
-    running = start_training(tmp_path, small_data, "--figure", "f.png", steps=100)
-    network, _ = trained_network(small_data, 100)
-    running.result()
-    films = [v for tag, _, v in read_events(only_run(tmp_path / "logs")) if tag == "filters"]
-    assert len(films) == 2
-    rows = np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0).reshape(2, 8, 5, 5)
-    expected = 255 * (1 - figures.contact_sheet(rows, 40))
-    image = tf.io.decode_png(films[1][2]).numpy()[:, :, 0]
-    # Side by side, without contact_sheet's margin of one pixel around each filter.
-    inner = [i for i in range(len(expected)) if i % 44 not in (0, 43)]
-    across = [i for i in range(expected.shape[1]) if i % 44 not in (0, 43)]
-    np.testing.assert_allclose(image, expected[np.ix_(inner, across)], atol=1)
-    assert films[0][2] != films[1][2]
+def test_four_filters_are_enough_for_the_script(monkeypatch, batch):
+    """README's second experiment: `num_filters = 4`."""
+    monkeypatch.setattr(single_conv, "num_filters", 4)
+    network = SingleConv()
+    np.testing.assert_allclose(
+        network(batch[0]).y_conv, forward(variables_of(network), batch[0])["y_conv"], atol=1e-3
+    )
+    network.train_step(*batch)
+    figure = single_conv.visualize(network, batch[0], "below")
+    assert figure.texts[0].get_text().startswith("single_conv.py: 4 filters")
 
 
-def test_same_seed_gives_the_same_lines_in_a_separate_run(short_run, small_data):
-    folder = short_run.folder
-    assert train(folder, small_data, "--figure", "again.png", steps=30)[0] == short_run.out
-    runs = list((folder / "logs").iterdir())
-    assert len(runs) == 2
-    assert all(len(list(path.iterdir())) == 1 for path in runs)
+# ---------------------------------------------------------------------------- other runs, options
 
 
-def test_progress_bar_is_for_terminals_and_leaves_stdout_alone(short_run, small_data, tmp_path):
-    args = ["--data-dir", small_data, "--log-dir", tmp_path, "--figure", tmp_path / "f.png"]
+def test_progress_bar_is_for_terminals_and_leaves_stdout_alone(trained, data, tmp_path):
+    args = ["--seed", SEED, "--steps", 20, "--data-dir", data, "--log-dir", tmp_path]
     with pseudo_terminal() as (terminal, read):
-        running = Running(["single_conv.py", "--steps", 30, *args], stderr=terminal)
-        assert running.result()[0] == short_run.out
+        running = Running("single_conv.py", *args, stderr=terminal)
+        out, _ = running.result()
         shown = read()
-    assert re.search(r"\d+/31 \[", shown)
-    assert "steps/s" in shown
-    assert "/31 [" not in short_run.err
-
-
-def test_without_a_display_the_figure_goes_to_the_current_folder(small_data, tmp_path):
-    _, err = train(tmp_path, small_data)
-    assert "figure: single_conv.png" in err
-    assert (tmp_path / "single_conv.png").exists()
+    assert out.splitlines()[:3] == trained[1].splitlines()[:3]  # the same seed, the same numbers
+    assert re.search(r"\d+/21 \[", shown)
+    assert "/101 [" not in trained[2]
 
 
 def test_rendered_digits_need_no_network_and_are_named_everywhere(tmp_path):
     args = ["--steps", 0, "--dataset", "rendered", "--log-dir", tmp_path / "logs"]
     out, _ = run("single_conv.py", *args, folder=tmp_path)
     assert out.splitlines()[-1].endswith(" (rendered digits, not MNIST)")
-    assert only_run(tmp_path / "logs").name.endswith("-rendered")
+    assert only_run(tmp_path / "logs").name.endswith("-not-MNIST")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_prints_one_line(small_data, tmp_path, number):
-    running = start_training(tmp_path, small_data, steps=10**6)
-    running.lines(2)
-    running.send(number)
-    code, _, err = running.wait()
-    assert code == 128 + number
+def test_ctrl_c_prints_one_line(data, tmp_path):
+    args = ["--steps", 10**6, "--data-dir", data, "--log-dir", tmp_path / "logs"]
+    running = Running("single_conv.py", *args)
+    running.wait_for_lines(2)
+    running.send(signal.SIGINT)
+    _, err = running.result(130)
     assert err.splitlines()[1:] == ["single_conv.py: stopped"]
 
 
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["--steps", "-1"], 2, "'-1' is not an integer from 0 to"),
-        (["--steps", "x"], 2, "'x' is not an integer"),
-        (["--seed", "2147483648"], 2, "from 0 to 2147483647"),
-        (["--figure", "figure.jpg"], 1, "figure.jpg is not a PNG file's name"),
-        (["--dataset", "fashion"], 2, "invalid choice"),
-        (["--stepz", "3"], 2, "unrecognized arguments"),
-        (["--log-dir", "file"], 1, "file: File exists"),
-        (["--log-dir", "nowhere"], 1, "nowhere: File exists"),  # a link to nothing
-        (["--figure", "file/figure.png"], 1, "choose another --figure"),
-        (["--figure", "folder.png"], 1, "is not a PNG file's name"),
-        (["--data-dir", "file"], 1, "file: File exists; choose another --data-dir"),
+        (["--steps", "-1"], 2, "'-1' is not an integer from 0 to 2147483647"),
+        (["--steps", "x"], 2, "'x' is not an integer from 0 to 2147483647"),
+        (["--seed", "2147483648"], 2, "is not an integer from 0 to 2147483647"),
+        (["--log-dir", "file"], 1, "file: File exists; choose another --log-dir"),
     ],
 )
-def test_bad_command_line_is_refused_before_training(small_data, tmp_path, args, code, message):
+def test_wrong_options_are_refused_before_training(data, tmp_path, args, code, message):
     (tmp_path / "file").write_text("mine")
-    (tmp_path / "folder.png").mkdir()
-    (tmp_path / "nowhere").symlink_to("nothing")
-    out, err = train(tmp_path, small_data, "--figure", "new.png", *args, code=code)
+    args = ["single_conv.py", "--data-dir", data, "--log-dir", "logs", *args]
+    out, err = run(*args, folder=tmp_path, code=code)
     assert out == ""
-    assert message in err.splitlines()[-1]
+    assert err.splitlines()[-1].endswith(message)
     assert (tmp_path / "file").read_text() == "mine"
-    assert not (tmp_path / "new.png").exists()
+
+
+# ------------------------------------------------------------------------------------ real MNIST
+
+
+@pytest.fixture(scope="module")
+def on_mnist(mnist_dir, tmp_path_factory):
+    """The default run on MNIST: (its log folder, stdout)."""
+    folder = tmp_path_factory.mktemp("mnist")
+    where = ["--data-dir", mnist_dir, "--log-dir", folder / "logs"]
+    return folder / "logs", run("single_conv.py", *where, folder=folder)[0]
+
+
+def test_default_run_has_the_posts_accuracy(on_mnist):
+    lines = on_mnist[1].splitlines()
+    assert len(lines) == 102
+    assert abs(float(lines[-1].removeprefix("test accuracy ")) - 0.975) <= 0.002
+
+
+def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(on_mnist, posts_curve):
+    values = read_events(only_run(on_mnist[0]))
+    ours = {step: value for tag, step, value in values if tag == "cross entropy"}
+    posts = {step: cross_entropy for step, (cross_entropy, _) in posts_curve("single").items()}
+    assert list(ours) == list(posts)
+    for step in 0, 10, 20:
+        assert abs(ours[step] / posts[step] - 1) <= 1e-3
+    # Later rounding differences add up, but the curves stay together.
+    late = [step for step in posts if step > 500]
+    assert 0.8 < np.mean([ours[i] for i in late]) / np.mean([posts[i] for i in late]) < 1.25
+
+
+def test_the_posts_own_run_is_beside_ours(on_mnist):
+    names = {path.name for path in on_mnist[0].iterdir()}
+    assert names == {"the-post-single_conv-tensorflow-0.12.1", only_run(on_mnist[0]).name}

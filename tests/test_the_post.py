@@ -1,7 +1,8 @@
-"""What the post's code really does: the README's seven facts, in its order."""
+"""What the post's code really does: the README's seven facts, in its order; and its names."""
 
 import csv
 import gzip
+import re
 import types
 
 from support import input_data
@@ -9,11 +10,14 @@ from support import input_data
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import ROOT
+from processes import ROOT, run
+from runs import only_run, read_events
 
 import common
 from double_conv import DoubleConv
 from single_conv import SingleConv
+
+# ------------------------------------------------------------------------------------ seven facts
 
 
 @pytest.mark.parametrize("make", [SingleConv, DoubleConv])
@@ -29,8 +33,8 @@ def test_biases_start_at_0_and_not_at_0_1(make):
 
 def test_every_weight_variable_draws_the_same_stream_from_its_start():
     network = SingleConv(seed=1)
-    weights = {name: getattr(network, name).numpy().ravel() for name in ("W_conv1", "W_fc1")}
-    weights["W_fc2"] = network.W_fc2.numpy().ravel()
+    names = "W_conv1", "W_fc1", "W_fc2"
+    weights = {name: getattr(network, name).numpy().ravel() for name in names}
     np.testing.assert_array_equal(weights["W_fc1"][:400], weights["W_conv1"])
     np.testing.assert_array_equal(weights["W_fc2"], weights["W_conv1"][:160])
     with open(ROOT / "support" / "recordings" / "single_initial_weights_tf0.12.1.csv") as file:
@@ -47,24 +51,43 @@ def test_train_is_all_but_the_first_5000_in_file_order_and_then_reshuffled(small
     images = np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
     train = input_data.read_data_sets(small_data, seed=1).train
     np.testing.assert_array_equal(train.images, images)
-    np.random.seed(1)  # as the post does
+    random = np.random.RandomState(1)  # np.random.seed(1), as the post has it
     for _ in range(3):
         epoch = np.concatenate([train.next_batch(100)[0] for _ in range(len(images) // 100)])
         np.testing.assert_array_equal(epoch, images)
         perm = np.arange(len(images))
-        np.random.shuffle(perm)
+        random.shuffle(perm)
         images = images[perm]
 
 
-@pytest.mark.parametrize("script", ["single", "double"])
-def test_printed_accuracy_is_that_of_the_same_batch_after_the_update(seeded_run, script):
-    run = seeded_run(script)
-    printed = run.result.out.splitlines()[:-1]
-    assert printed == [f"step {r.step}, training accuracy {r.accuracy:g}" for r in run.expected]
-    assert any(report.accuracy != report.accuracy_before for report in run.expected)
+@pytest.mark.parametrize(
+    ("script", "batch_size"), [("single_conv.py", 100), ("double_conv.py", 50)]
+)
+def test_printed_accuracy_is_that_of_the_same_batch_after_the_update_without_dropout(
+    small_data, tmp_path, script, batch_size
+):
+    """Compared with the step taken here."""
+    where = ["--data-dir", small_data, "--log-dir", tmp_path / "logs", "--steps", 0]
+    where += ["--checkpoint-dir", tmp_path] if script == "double_conv.py" else []
+    out, _ = run(script, *where, folder=tmp_path, constants={})
+    logged = {tag: value for tag, _, value in read_events(only_run(tmp_path / "logs"))}
+    network = SingleConv() if script == "single_conv.py" else DoubleConv()
+    x, y_ = input_data.read_data_sets(small_data).train.next_batch(batch_size)
+    before = network.evaluate(x, y_)
+    network.train_step(x, y_, *([[1, 0]] if script == "double_conv.py" else []))
+    cross_entropy, accuracy, _ = network.evaluate(x, y_)
+    assert out.splitlines()[0] == f"step 0, training accuracy {accuracy:g}"
+    np.testing.assert_allclose(logged["cross entropy"], cross_entropy, rtol=1e-4)
+    # So that a report before the update would be noticed.
+    assert abs(before[0] / cross_entropy - 1) > 0.005
 
 
-def test_cross_entropy_is_finite_where_the_posts_formula_is_not():
+def test_cross_entropy_is_the_posts_formula_and_finite_where_that_is_not():
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(20, 10)).astype(np.float32)
+    y_ = tf.one_hot(random.integers(10, size=20), 10)
+    formula = -tf.reduce_sum(y_ * tf.math.log(tf.nn.softmax(logits)))
+    np.testing.assert_allclose(common.cross_entropy(logits, y_), formula, rtol=1e-5)
     logits = np.full([1, 10], -1e4, np.float32)
     logits[0, 3] = 1e4
     wrong, right = tf.one_hot([7], 10), tf.one_hot([3], 10)
@@ -80,19 +103,21 @@ class Reader:
         self.sizes = []
 
     def __call__(self, x):
-        tf.py_function(lambda n: self.sizes.append(int(n)), [tf.shape(x)[0]], [])
+        self.sizes.append(len(x))
         return types.SimpleNamespace(y_conv=x[:, :10])
 
 
-def test_test_accuracy_counts_all_10000_digits_in_batches_of_500():
-    labels = np.random.default_rng(0).integers(10, size=10000)
-    images = np.zeros([10000, 784], np.uint8)
-    images[np.arange(10000), labels] = 255
-    labels[::7] = (labels[::7] + 1) % 10  # 1,429 of them are not what the image shows
+@pytest.mark.parametrize(("count", "sizes"), [(10000, [500] * 20), (700, [500, 200])])
+def test_test_accuracy_counts_all_test_digits_in_batches_of_500(count, sizes):
+    labels = np.random.default_rng(0).integers(10, size=count)
+    images = np.zeros([count, 784], np.uint8)
+    images[np.arange(count), labels] = 255
+    labels[::7] = (labels[::7] + 1) % 10  # what the image shows is not these labels
     network = Reader()
     test = input_data.DataSet(images, labels, seed=1)
-    np.testing.assert_allclose(common.test_accuracy(network, test), 1 - 0.1429, rtol=1e-6)
-    assert network.sizes == [500] * 20
+    wrong = len(labels[::7]) / count
+    np.testing.assert_allclose(common.accuracy_on(network, test), 1 - wrong, rtol=1e-6)
+    assert network.sizes == sizes
 
 
 @pytest.mark.parametrize(
@@ -104,3 +129,59 @@ def test_the_first_test_digits_are_shown_in_file_order(request, data, digits):
     images, labels = test.next_batch(12)
     np.testing.assert_array_equal(images, test.images[:12])
     assert " ".join(map(str, labels.argmax(1))) == digits
+
+
+def test_the_readmes_table_has_these_facts_in_this_order():
+    readme = (ROOT / "README.md").read_text()
+    facts = re.findall(r"^\| [1-7] \| (.*?) \| (?:kept|fixed)", readme, re.MULTILINE)
+    words = ["0,1", "set_random_seed", "last* 55,000", "same batch", "NaN", "gigabytes", "first C"]
+    assert len(facts) == 7
+    assert all(word in fact for word, fact in zip(words, facts))
+
+
+# ---------------------------------------------------------------------------------- the same names
+
+HELPERS = ["weight_variable", "bias_variable", "conv2d", "max_pool_2x2"]
+BOTH = ["input_data", "mnist", "x", "y_", "x_image", "W_conv1", "h_conv1", "h_pool1", "W_fc1"]
+BOTH += ["b_fc1", "h_fc1", "W_fc2", "b_fc2", "y_conv", "cross_entropy", "optimizer", "train_step"]
+BOTH += ["accuracy", "writer", "i"]
+NAMES = {
+    "common.py": [*HELPERS, "initial", "W", "ksize", "strides", "correct_prediction"],
+    "single_conv.py": [*BOTH, "num_filters", "num_fc", "h_pool1_flat", "visualize", "C"],
+    "double_conv.py": [*BOTH, "b_conv1", "W_conv2", "b_conv2", "h_conv2", "h_pool2"]
+    + ["h_pool2_flat", "keep_prob", "h_fc1_drop", "saver"],
+    "visualize_filters.py": ["visualize", "W_conv1", "W_conv2", "h_pool1", "h_pool2", "mnist"],
+}
+STRINGS = {
+    "common.py": ["input/x-input", "optimizer/y-input"],
+    "single_conv.py": "input/ convolution1/ pooling1/ fully-connected/ readout/ optimizer/".split(),
+    "double_conv.py": "input/ convolution1/ pooling1/ convolution2/ pooling2/ fully-connected/ "
+    "dropout/ readout/ optimizer/".split(),
+}
+for script in "single_conv.py", "double_conv.py":
+    STRINGS[script] += ["cross entropy", "accuracy", "h_conv1"]  # the tags in TensorBoard
+
+
+@pytest.mark.parametrize("script", NAMES)
+def test_scripts_have_the_posts_names(script):
+    source = (ROOT / script).read_text()
+    without_texts = re.sub(r'"""[\s\S]*?"""|#.*', "", source)
+    code = re.sub(r'"[^"\n]*"', "", without_texts)
+    assert set(NAMES[script]) <= set(re.findall(r"\w+", code))
+    assert set(STRINGS.get(script, [])) <= set(re.findall(r'"([^"\n]*)"', without_texts))
+
+
+# ----------------------------------------------------------------------- the second network, MNIST
+
+
+def test_100_steps_of_the_second_network_learn(mnist_dir, tmp_path):
+    where = ["--data-dir", mnist_dir, "--log-dir", tmp_path / "logs", "--checkpoint-dir", tmp_path]
+    out, _ = run("double_conv.py", *where, "--steps", 100, constants={})
+    first, last, test = [float(re.search(r"[\d.]+$", line)[0]) for line in out.splitlines()]
+    assert first < 0.4
+    assert last > 0.75
+    assert test > 0.8
+    names = {path.name for path in (tmp_path / "logs").iterdir()}
+    ours = only_run(tmp_path / "logs").name
+    assert names == {"the-post-double_conv-tensorflow-0.12.1", ours}
+    assert re.fullmatch(r"\d{8}-\d{6}", ours)

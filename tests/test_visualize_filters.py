@@ -1,280 +1,326 @@
-"""visualize_filters.py from the command line, on our checkpoints and on the post's."""
+"""visualize_filters.py from the command line: filters, feature maps and patches, cell by cell."""
 
-import pathlib
 import re
-import shutil
-import sys
 
-from support import figures, input_data
-from support.checkpoints import NAMES_OF_2016, Saver, restore
-from support.terminal import Failure
+from support import checkpoints, input_data
+from support.checkpoints import NAMES_OF_2016, Saver
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from in_process import run_here
-from processes import run
+from digits import read_png, shades, small_image
+from processes import SMALL, Running, run
 
+import double_conv
 import visualize_filters
-from double_conv import DoubleConv
-from visualize_filters import choose
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    """A folder with one network in both formats: train_data-7 (ours), old/train_data-7 (2016)."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    network = DoubleConv(seed=5)
-    tf.train.Checkpoint(network=network).write(str(folder / "train_data-7"))
+def network():
+    """A small network whose weights, biases too, are random; none of its filters is always at 0."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(double_conv, "num_fc", SMALL["num_fc"])
+        network = double_conv.DoubleConv(seed=5)
+    random = np.random.default_rng(1)
+    network.b_conv1.assign(random.uniform(0.3, 0.6, [32]))
+    network.b_conv2.assign(random.uniform(5, 6, [64]))
+    return network
+
+
+@pytest.fixture(scope="module")
+def checkpoint(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoint") / "train_data-7"
+    tf.train.Checkpoint(network=network).write(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def test_set(small_data):
+    return input_data.read_data_sets(small_data).test
+
+
+def start(checkpoint, small_data, folder, *args):
+    """Starts visualize_filters.py on small data; its figures go to folder."""
+    where = ["--data-dir", small_data, "--figure-dir", folder]
+    return Running("visualize_filters.py", checkpoint, *where, *args, constants=SMALL)
+
+
+# ------------------------------------------------------------------ the filters and feature maps
+
+
+def assert_shows(picture, top, images, first=None):
+    """Asserts that a line of 28-pixel cells begins at row `top`: an image or nothing, then 32."""
+    for column, image in enumerate([first, *images]):
+        if image is not None:
+            found = small_image(picture, top, 8 + 32 * column, 32, len(image))
+            expected = shades(image) if np.ptp(image) else 255
+            np.testing.assert_allclose(found, expected, atol=2)
+
+
+@pytest.mark.parametrize(
+    ("args", "chosen", "sub_filter"),
+    [
+        ([], range(10), 1),
+        (["--first", 3, "--sub-filter", 32], range(3), 32),
+        (["--digits", "3,3,5"], None, 1),
+    ],
+)
+def test_figures_show_filters_and_feature_maps_each_in_its_place(
+    network, checkpoint, small_data, test_set, tmp_path, args, chosen, sub_filter
+):
+    start(checkpoint, small_data, tmp_path, *args).result()
+    if chosen is None:
+        labels = test_set.labels.argmax(1)
+        threes, fives = (np.flatnonzero(labels == digit) for digit in (3, 5))
+        chosen = [threes[0], threes[1], fives[0]]
+    images = test_set.images[list(chosen)]
+    layers = network(images)
+    layer1, layer2 = (read_png(tmp_path / f"layer{k}.png", dpi=200) for k in (1, 2))
+
+    assert_shows(layer1, 44 + 14, np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0))
+    for i, (image, maps) in enumerate(zip(images, np.moveaxis(layers.h_pool1, -1, 1))):
+        assert_shows(layer1, 44 + 14 + 32 + 32 * i, maps, image.reshape(28, 28))
+    assert len(layer1) == 44 + 14 + 32 + 32 * len(images) + 8
+
+    W = np.moveaxis(network.W_conv2.numpy()[:, :, sub_filter - 1], -1, 0)
+    assert_shows(layer2, 44 + 14, W[:32])
+    assert_shows(layer2, 44 + 14 + 32 + 14, W[32:])
+    for i, (image, maps) in enumerate(zip(images, np.moveaxis(layers.h_pool2, -1, 1))):
+        top = 44 + 2 * (14 + 32) + 64 * i
+        assert_shows(layer2, top, maps[:32], image.reshape(28, 28))
+        assert_shows(layer2, top + 32, maps[32:])
+    assert len(layer2) == 44 + 2 * (14 + 32) + 64 * len(images) + 8
+
+
+def test_output_is_the_test_accuracy_and_where_the_figures_are(
+    network, checkpoint, small_data, test_set, tmp_path
+):
+    out, err = start(f"{checkpoint}.index", small_data, tmp_path / "new", "--first", 1).result()
+    correct = network(test_set.images).y_conv.numpy().argmax(1) == test_set.labels.argmax(1)
+    assert 0 < correct.mean() < 1
+    assert out == f"test accuracy {correct.mean():g} (not MNIST)\n"
+    restored, data, *rest = err.splitlines()
+    assert restored == f"restored {checkpoint}"
+    assert data == f"{small_data} does not contain MNIST: do not compare results with the post's"
+    assert rest == [f"figure: {tmp_path / 'new' / name}.png" for name in ("layer1", "layer2")]
+
+
+def test_without_a_display_the_figures_are_saved_in_the_current_folder(
+    checkpoint, small_data, tmp_path
+):
+    args = [checkpoint, "--data-dir", small_data, "--first", 1]
+    run("visualize_filters.py", *args, folder=tmp_path, constants=SMALL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["layer1.png", "layer2.png"]
+
+
+def test_titles_name_the_layer_the_sub_filter_and_what_is_drawn(network, test_set):
+    images = test_set.images[:3]
+    drawn = visualize_filters.visualize(network, images, 32, "test digits", "below")
+    titles = [figure.texts[0].get_text() for figure in drawn]
+    assert titles == [
+        "Layer 1: the 32 filters (top row) and their feature maps for 3 test digits\nbelow",
+        "Layer 2: sub-filter 32 of each of the 64 filters (top two rows) and the filters' feature "
+        "maps for 3 test digits\nbelow",
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["", ".index", ".meta", ".data-00000-of-00001"])
+def test_a_file_of_a_checkpoint_names_it(suffix):
+    assert str(visualize_filters.checkpoint(f"a/train_data-7{suffix}")) == "a/train_data-7"
+
+
+def test_the_last_checkpoint_of_double_convs_default_run_is_the_default():
+    _, err = run("visualize_filters.py", code=1)
+    message = "train_data-20000: no such checkpoint; double_conv.py trains one"
+    assert err == f"visualize_filters.py: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "warning"),
+    [("rendered digits, not MNIST", "was trained on other data (rendered digits, not MNIST)")]
+    + [("not MNIST", None)],
+)
+def test_checkpoint_trained_on_other_data_brings_a_warning(
+    network, small_data, tmp_path, data, warning
+):
+    saver = Saver(tmp_path, network, {"data": data})
+    saver.save(0, run=None)
+    _, err = start(tmp_path / "train_data-0", small_data, tmp_path, "--first", 1).result()
+    warnings = [line for line in err.splitlines() if line.startswith("warning")]
+    expected = f"warning: {tmp_path / 'train_data-0'} {warning}"
+    assert warnings == ([expected] if warning else [])
+
+
+def test_checkpoint_of_2016_gives_the_same_network(network, tmp_path):
+    (tmp_path / "old").mkdir()
     values = {old: getattr(network, name).numpy() for name, old in NAMES_OF_2016.items()}
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = {
             old: tf.compat.v1.get_variable(f"v{i}", initializer=value)
             for i, (old, value) in enumerate(values.items())
         }
-        slot = tf.compat.v1.get_variable("slot", initializer=np.zeros([5, 5, 1, 32], np.float32))
-        variables["optimizer/convolution1/Variable/Adam"] = slot
         session.run(tf.compat.v1.global_variables_initializer())
-        (folder / "old").mkdir()
-        for version, name in ((1, "train_data-1"), (2, "train_data-7")):
+        for version in (1, 2):
             saver = tf.compat.v1.train.Saver(variables, write_version=version)
-            saver.save(session, str(folder / "old" / name))
-    return folder
-
-
-def draw(checkpoint, small_data, folder, *args):
-    """Runs visualize_filters.py on small data; figures go to folder. Returns the Result."""
-    args = [checkpoint, "--data-dir", small_data, "--figure-dir", folder, *args]
-    return run_here(visualize_filters, *args)
-
-
-def sheet_in(path):
-    """Returns the figure without its margins, each of the sheet's pixels once."""
-    png = tf.io.decode_png(path.read_bytes(), channels=1).numpy()[:, :, 0]
-    assert png[: 2 * 44].min() < 50  # the title
-    sheet = png[2 * 44 : -2 * 8, 2 * 8 : -2 * 8]
-    # Sharp: each pixel of the sheet is two by two pixels of the PNG, unchanged.
-    np.testing.assert_array_equal(sheet, sheet[::2, ::2].repeat(2, 0).repeat(2, 1))
-    return sheet[::2, ::2]
-
-
-def expected_sheets(small_data, chosen, sub_filter):
-    """Returns both expected sheets, assembled here from the network's own numbers."""
-    network = DoubleConv(seed=5)
-    images = input_data.read_data_sets(small_data).test.images[chosen]
-    layers = network(images)
-    sheets = []
-    for filters, maps in (
-        (network.W_conv1.numpy()[:, :, 0], layers.h_pool1.numpy()),
-        (network.W_conv2.numpy()[:, :, sub_filter], layers.h_pool2.numpy()),
-    ):
-        rows = []
-        for first, cells in zip([None, *images], [filters, *maps]):
-            for start in range(0, cells.shape[-1], 32):
-                image = first.reshape(28, 28) if first is not None and start == 0 else None
-                rows.append([image, *(cells[:, :, start + i] for i in range(32))])
-        sheets.append(255 * (1 - figures.contact_sheet(rows, 28)))
-    return sheets
-
-
-@pytest.mark.parametrize(
-    ("args", "chosen", "sub_filter"),
-    [
-        ([], range(10), 0),
-        (["--first", 3, "--sub-filter", 31], range(3), 31),
-        (["--digits", "3,5,3"], None, 0),
-    ],
-)
-def test_figures_show_the_networks_own_filters_and_feature_maps(
-    checkpoints, small_data, tmp_path, args, chosen, sub_filter
-):
-    draw(checkpoints / "train_data-7", small_data, tmp_path, *args)
-    if chosen is None:
-        labels = input_data.read_data_sets(small_data).test.labels.argmax(1)
-        threes, fives = (np.flatnonzero(labels == digit) for digit in (3, 5))
-        chosen = [threes[0], fives[0], threes[1]]
-    for number, expected in enumerate(expected_sheets(small_data, list(chosen), sub_filter), 1):
-        np.testing.assert_allclose(sheet_in(tmp_path / f"layer{number}.png"), expected, atol=2)
-
-
-def test_output_of_a_run_as_a_program(programs):
-    code, out, err, folder = programs("visualize")
-    assert code == 0, err
-    assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
-    restored, data, *rest = err.splitlines()
-    assert restored.startswith("restored ")
-    assert restored.endswith("/train_data-7")
-    assert "does not contain MNIST" in data
-    assert rest == ["figure: new/layer1.png", "figure: new/layer2.png"]
-    assert sorted(path.name for path in (folder / "new").iterdir()) == ["layer1.png", "layer2.png"]
-
-
-@pytest.mark.parametrize("name", ["train_data-7", "train_data-1"])
-def test_checkpoint_of_2016_gives_the_same_network(checkpoints, name):
-    ours, old = DoubleConv(1), DoubleConv(2)
-    restore(ours, checkpoints / "train_data-7")
-    restore(old, checkpoints / "old" / name)
-    for variable, other in zip(ours.trainable_variables, old.trainable_variables):
-        np.testing.assert_array_equal(variable, other)
+            saver.save(session, str(tmp_path / "old" / f"train_data-{version}"))
+    for version in (1, 2):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(double_conv, "num_fc", SMALL["num_fc"])
+            restored = double_conv.DoubleConv(seed=9)
+        assert checkpoints.restore(restored, tmp_path / "old" / f"train_data-{version}") is None
+        for variable, other in zip(network.trainable_variables, restored.trainable_variables):
+            np.testing.assert_array_equal(variable, other)
 
 
 def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_dir, tmp_path):
-    result = draw(reference_dir / "train_data-20000", mnist_dir, tmp_path)
-    assert result.out == "test accuracy 0.9925\n"
-    assert "warning" not in result.err
+    args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir, "--figure-dir", tmp_path]
+    out, err = run("visualize_filters.py", *args, constants={})
+    assert out == "test accuracy 0.9925\n"
+    assert "warning" not in err
 
 
-@pytest.mark.parametrize("suffix", ["", ".index", ".meta", ".data-00000-of-00001"])
-def test_file_of_a_checkpoint_may_be_named(monkeypatch, suffix):
-    monkeypatch.setattr(sys, "argv", ["visualize_filters.py", f"a/train_data-7{suffix}"])
-    assert visualize_filters.options().checkpoint == pathlib.Path("a/train_data-7")
+# ------------------------------------------------------------------------------------ the patches
 
 
-def test_first_ten_digits_of_the_default_runs_last_checkpoint_are_the_default(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["visualize_filters.py"])
-    args = visualize_filters.options()
-    assert args.checkpoint == pathlib.Path("train_data-20000")
-    assert (args.first, args.digits, args.sub_filter) == (10, None, 0)
+def patch_at(image, row, column, size):
+    """Returns the size x size pixels from (row, column) on; outside of the image they are 0."""
+    patch = np.zeros([size, size], np.float32)
+    for i in range(size):
+        for j in range(size):
+            if 0 <= row + i < 28 and 0 <= column + j < 28:
+                patch[i, j] = image[row + i, column + j]
+    return patch
 
 
-def test_titles_name_the_checkpoint_the_data_and_the_sub_filter(checkpoints, small_data, tmp_path):
-    args = ["--first", 3, "--sub-filter", 31]
-    result = draw(checkpoints / "train_data-7", small_data, tmp_path, *args)
-    accuracy = result.out.removeprefix("test accuracy ").split()[0]
-    below = f"train_data-7, not MNIST, test accuracy {accuracy}"
-    assert result.titles == [
-        "Layer 1: the 32 filters (top row) and their feature maps for 3 test digits\n" + below,
-        "Layer 2: sub-filter 31 of each of the 64 filters (top two rows) and the filters' feature "
-        "maps for 3 test digits\n" + below,
+def strongest(h, k, count=9):
+    """Returns the digits that excite filter k most: [(digit, row, column, response)]."""
+    places = []
+    for digit, responses in enumerate(h[:, :, :, k]):
+        row, column = np.unravel_index(responses.argmax(), responses.shape)
+        places.append((digit, row, column, responses[row, column]))
+    return sorted(places, key=lambda place: place[3], reverse=True)[:count]
+
+
+def convolve(x, W):
+    """Sums over each 5x5 patch of x [h, w, in] times W [5, 5, in, out], where it is all in x."""
+    height, width = len(x) - 4, x.shape[1] - 4
+    rows = [
+        [np.tensordot(x[i : i + 5, j : j + 5], W, 3) for j in range(width)] for i in range(height)
     ]
+    return np.array(rows)
 
 
-def test_figure_dir_opens_no_windows_and_without_it_they_are_tried(
-    checkpoints, small_data, tmp_path, monkeypatch
+def response_to(network, patch):
+    """Returns the second layer's responses [64] to 14x14 pixels, computed from these alone."""
+    h_conv1 = np.maximum(convolve(patch[:, :, None], network.W_conv1) + network.b_conv1, 0)
+    h_pool1 = h_conv1.reshape(5, 2, 5, 2, 32).max((1, 3))
+    return np.maximum(convolve(h_pool1, network.W_conv2) + network.b_conv2, 0)[0, 0]
+
+
+def test_first_layers_patches_are_the_5x5_pixels_that_excite_a_filter_most(network, test_set):
+    images = test_set.images[:12]
+    h, W_conv1 = network(images).h_conv1.numpy(), network.W_conv1.numpy()[:, :, 0]
+    found = visualize_filters.strongest_patches(
+        lambda x: network(x).h_conv1, images, size=5, stride=1, before=2
+    )
+    assert found.shape == (32, 9, 5, 5)
+    for k in range(32):
+        for patch, (digit, row, column, response) in zip(found[k], strongest(h, k)):
+            expected = patch_at(images[digit].reshape(28, 28), row - 2, column - 2, 5)
+            np.testing.assert_array_equal(patch, expected)
+            alone = np.sum(patch * W_conv1[:, :, k]) + network.b_conv1.numpy()[k]
+            assert alone == pytest.approx(response, abs=1e-5)
+
+
+def test_14x14_pixels_are_all_that_a_response_of_the_second_layer_depends_on(network, test_set):
+    images = test_set.images[:4].reshape(-1, 28, 28)
+    h = network(test_set.images[:4]).h_conv2.numpy()
+    for digit, row, column in [(0, 2, 2), (1, 7, 4), (2, 11, 11), (3, 5, 9)]:
+        patch = patch_at(images[digit], 2 * row - 6, 2 * column - 6, 14)
+        np.testing.assert_allclose(response_to(network, patch), h[digit, row, column], atol=1e-4)
+
+
+def test_patches_are_drawn_strongest_first_beside_their_filters_numbers(
+    network, checkpoint, small_data, test_set, tmp_path
 ):
-    monkeypatch.chdir(tmp_path)
-    args = [checkpoints / "train_data-7", "--data-dir", small_data, "--first", 1]
-    assert run_here(visualize_filters, *args).backend == "svg"
-    assert run_here(visualize_filters, *args, "--figure-dir", tmp_path / "new").backend == "agg"
+    out, err = start(checkpoint, small_data, tmp_path, "--patches").result()
+    assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
+    assert err.splitlines()[-1] == f"figure: {tmp_path / 'patches.png'}"
+    assert [path.name for path in tmp_path.iterdir()] == ["patches.png"]
+    picture = read_png(tmp_path / "patches.png", dpi=200).astype(float)
+    layers, images = network(test_set.images), test_set.images.reshape(-1, 28, 28)
+
+    def check(patches, top, left, scale):
+        framed = len(patches[0]) * scale + 2
+        for i, patch in enumerate(patches):
+            y, x = top + i // 3 * framed + 1, left + i % 3 * framed + 1
+            at = scale // 2 + scale * np.arange(len(patch))
+            found = picture[y + at][:, x + at]
+            np.testing.assert_allclose(found, 255 * (1 - patch), atol=2)
+
+    W_conv1, h_conv1 = network.W_conv1.numpy()[:, :, 0], layers.h_conv1.numpy()
+    for k in range(32):
+        top, left = 44 + k // 8 * (16 + 66 + 6) + 16, 8 + k % 8 * 116 + 2
+        found = small_image(picture, top, left, 34, 5)
+        np.testing.assert_allclose(found, shades(W_conv1[:, :, k]), atol=2)
+        places = strongest(h_conv1, k)
+        patches = [patch_at(images[d], row - 2, column - 2, 5) for d, row, column, _ in places]
+        check(patches, top, left + 34 + 4, scale=4)
+    h_conv2 = layers.h_conv2.numpy()
+    for k in range(64):
+        top, left = 44 + 4 * (16 + 66 + 6) + k // 8 * (16 + 90 + 6) + 16, 8 + k % 8 * 116 + 2
+        places = strongest(h_conv2, k)
+        patches = [patch_at(images[d], 2 * i - 6, 2 * j - 6, 14) for d, i, j, _ in places]
+        check(patches, top, left, scale=2)
 
 
-def test_dataset_option_reaches_the_data(checkpoints, small_data, tmp_path, monkeypatch):
-    few = input_data.read_data_sets(small_data)._replace(name="rendered digits, not MNIST")
-    monkeypatch.setattr(input_data, "rendered_data_sets", lambda seed: few)
-    result = draw(checkpoints / "train_data-7", small_data, tmp_path, "--dataset", "rendered")
-    assert result.out.endswith(" (rendered digits, not MNIST)\n")
-    assert "rendered digits, not MNIST, test accuracy" in result.titles[0]
+def test_patches_are_numbered_from_1_in_both_layers(network, test_set):
+    figure = visualize_filters.visualize_patches(network, test_set.images[:12], "below")
+    (axes,) = figure.axes
+    numbers = [text.get_text() for text in axes.texts]
+    assert numbers == [str(k + 1) for layer in (32, 64) for k in range(layer)]
+    height = figure.bbox.height
+    for k, text in enumerate(axes.texts):
+        rows = [44 + i * 88 for i in range(4)] + [44 + 4 * 88 + i * 112 for i in range(8)]
+        box = text.get_window_extent()
+        assert box.x0 == pytest.approx(8 + k % 8 * 116 + 3, abs=2)
+        assert rows[k // 8] <= height - box.y1 < height - box.y0 <= rows[k // 8] + 16
+    title = figure.texts[0].get_text()
+    assert title.startswith("The nine patches of test digits that excite each filter most. ")
+    assert title.endswith("\nbelow")
 
 
-def test_other_data_than_the_checkpoints_are_noticed(small_data, tmp_path):
-    settings = {"data": "rendered digits, not MNIST"}
-    saver = Saver(tmp_path, DoubleConv(), settings)
-    saver.begin(0, resume=False, overwrite=False)
-    saver.save(0, run=None)
-    err = draw(tmp_path / "train_data-0", small_data, tmp_path).err
-    assert "was trained on other data (rendered digits, not MNIST)" in err
-
-
-def test_same_data_as_the_checkpoints_bring_no_warning(small_data, tmp_path):
-    saver = Saver(tmp_path, DoubleConv(), {"data": "not MNIST"})
-    saver.begin(0, resume=False, overwrite=False)
-    saver.save(0, run=None)
-    assert "warning" not in draw(tmp_path / "train_data-0", small_data, tmp_path).err
-
-
-def test_without_a_display_the_figures_go_to_the_current_folder(checkpoints, small_data, tmp_path):
-    args = [checkpoints / "train_data-7", "--data-dir", small_data, "--first", 1]
-    run("visualize_filters.py", *args, folder=tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["layer1.png", "layer2.png"]
+# ---------------------------------------------------------------------------------------- options
 
 
 @pytest.mark.parametrize(
     ("args", "code", "message"),
     [
-        (["--sub-filter", "32"], 2, "from 0 to 31"),
-        (["--first", "0"], 2, "from 1 to 100"),
+        (["--sub-filter", 0], 2, "'0' is not an integer from 1 to 32"),
+        (["--sub-filter", 33], 2, "'33' is not an integer from 1 to 32"),
+        (["--first", 0], 2, "'0' is not an integer from 1 to 100"),
         (["--digits", "3,x"], 2, "'x' is not an integer from 0 to 9"),
         (["--digits", "10"], 2, "'10' is not an integer from 0 to 9"),
-        (["--digits", ",".join("1" * 101)], 1, "101 digits; give up to 100"),
-        (["--figure-dir", "file"], 1, "choose another --figure-dir"),
+        (["--digits", ",".join("1" * 101)], 2, "101 digits; give up to 100"),
+        (["--first", 3, "--digits", 3], 2, "--digits: not allowed with argument --first"),
+        (["--patches", "--digits", 3], 2, "--digits: not allowed with argument --patches"),
+        (["--patches", "--first", 3], 2, "--first: not allowed with argument --patches"),
+        (["--figure-dir", "file"], 1, "file: File exists; choose another --figure-dir"),
     ],
 )
-def test_bad_command_line_is_refused(checkpoints, small_data, tmp_path, args, code, message):
-    (tmp_path / "file").write_text("mine")
-    base = [checkpoints / "train_data-7", "--data-dir", small_data]
-    out, err = run("visualize_filters.py", *base, *args, code=code, folder=tmp_path)
-    assert out == ""
-    assert message in err.splitlines()[-1]
+def test_wrong_options_are_refused(tmp_path, args, code, message):
+    (tmp_path / "file").touch()
+    _, err = run("visualize_filters.py", *args, folder=tmp_path, code=code)
+    assert err.splitlines()[-1].endswith(message)
 
 
-def test_a_figure_that_is_not_drawn_may_be_in_the_way(checkpoints, small_data, tmp_path):
-    (tmp_path / "predictions.png").mkdir()
-    result = draw(checkpoints / "train_data-7", small_data, tmp_path, "--first", 1)
-    assert f"figure: {tmp_path / 'layer2.png'}" in result.err
+def test_more_examples_of_a_digit_than_there_are_is_refused(checkpoint, small_data, tmp_path):
+    digits = ",".join("3" * 99)
+    _, err = start(checkpoint, small_data, tmp_path, "--digits", digits).result(code=1)
+    message = "--digits: the test set has too few examples of the digit 3"
+    assert err.splitlines()[-1] == f"visualize_filters.py: {message}"
 
 
-@pytest.mark.parametrize("path", ["", ".", "/", "train_data-9"])
-def test_path_without_a_checkpoint(tmp_path, path):
-    _, err = run("visualize_filters.py", path, folder=tmp_path, code=1)
-    assert err.splitlines()[-1].endswith("no such checkpoint; double_conv.py trains one")
-
-
-def failure_of(path):
-    with pytest.raises(Failure) as failure:
-        restore(DoubleConv(), path)
-    assert "\n" not in str(failure.value)
-    return str(failure.value)
-
-
-def test_missing_checkpoint_lists_those_that_exist(checkpoints):
-    found = f"found {checkpoints / 'train_data-7'};"
-    assert found in failure_of(checkpoints / "train_data-8")
-    assert found in failure_of(checkpoints)
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        ("index", "not an sstable"),
-        ("data", "Checksum does not match"),
-        ("truncated", "Read less bytes than requested"),
-    ],
-)
-def test_corrupt_checkpoint(checkpoints, tmp_path, damage, reason):
-    for path in checkpoints.glob("train_data-7.*"):
-        data = bytearray(path.read_bytes())
-        if path.suffix == ".index" and damage == "index":
-            data = data[: len(data) // 2]
-        if path.suffix != ".index" and damage == "truncated":
-            data = data[: len(data) // 2]
-        if path.suffix != ".index" and damage == "data":
-            data[len(data) // 2] ^= 1
-        (tmp_path / path.name).write_bytes(data)
-    message = failure_of(tmp_path / "train_data-7")
-    assert "corrupt, or from a different network: " in message
-    assert reason in message
-
-
-def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(checkpoints, tmp_path):
-    folder = shutil.copytree(checkpoints, tmp_path / "run [1]")
-    assert f"{folder}: TensorFlow takes this path for a pattern" in failure_of(
-        folder / "train_data-7"
-    )
-
-
-def test_checkpoint_of_a_different_network(tmp_path):
-    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / "train_data-1"))
-    reason = "from a different network: Key convolution1/Variable not found in checkpoint"
-    assert reason in failure_of(tmp_path / "train_data-1")
-    network = DoubleConv()
-    network.W_fc1 = tf.Variable(tf.zeros([3136, 512]))
-    tf.train.Checkpoint(network=network).write(str(tmp_path / "train_data-2"))
-    assert "from a different network: Cannot assign" in failure_of(tmp_path / "train_data-2")
-
-
-def test_chosen_digits_are_the_first_examples():
-    labels = np.array([7, 3, 8, 3, 5, 3])
-    assert choose(labels, [3, 5, 8]) == [1, 4, 2]
-    assert choose(labels, [3, 3]) == [1, 3]
-    with pytest.raises(Failure, match="too few examples of the digit 5"):
-        choose(labels, [5, 5])
+def test_a_figure_that_is_not_drawn_may_be_in_the_way(checkpoint, small_data, tmp_path):
+    (tmp_path / "patches.png").mkdir()
+    start(checkpoint, small_data, tmp_path, "--first", 1).result()
