@@ -202,7 +202,12 @@ def draw_sum(page, network, h_pool1, h_conv2, maps):
     page.images(sub_filters, maps, 20, signed=True)
     page.arrows(maps)
     page.images(terms, maps, 21, signed=True, numbered=False)
+    draw_equation(page, maps, k, total, h, h_conv2.max())
+    page.images(h_conv2, maps, 21, framed=k)
 
+
+def draw_equation(page, maps, k, total, h, largest):
+    """Draws that the outputs add up to `total`, and that bias and relu make of it the map `h`."""
     color, x, bus = COLORS["convolution2"], 190, page.y + 10
     stems = [[(x_, bus - 7), (x_, bus)] for x_ in maps]
     page.lines([*stems, [(maps[0], bus), (maps[-1], bus)], [(x, bus), (x, bus + 32)]], color, 0.9)
@@ -213,11 +218,10 @@ def draw_sum(page, network, h_pool1, h_conv2, maps):
     page.text(x + 29, middle, "=", ha="center", family="monospace")
     page.image(total, x + 44, page.y, 56, 56, np.abs(total).max(), signed=True)
     page.text(x + 122, middle, "relu(Σ + bias) =", INK, 8, family="monospace")
-    page.image(h, x + 244, page.y, 56, 56, h_conv2.max())
+    page.image(h, x + 244, page.y, 56, 56, largest)
     page.frame(x + 244, page.y, 56, 56, color, 1.5)
     page.text(x + 314, middle, f"feature map {k + 1}, framed below")
     page.y += 66
-    page.images(h_conv2, maps, 21, framed=k)
 
 
 def options(description):
