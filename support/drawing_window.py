@@ -66,8 +66,11 @@ class DrawingWindow:
         self.layer1 = self.add_image(panel, 8 * pitch, 4 * pitch)
         panel = self.add_panel(686, 264, 8 * pitch, 8 * pitch, "layer 2: 64 feature maps, 7x7")
         self.layer2 = self.add_image(panel, 8 * pitch, 8 * pitch)
-        for image in self.layer1, self.layer2:
+        for image, rows in (self.layer1, 4), (self.layer2, 8):
             image.axes.set_frame_on(False)
+            # To the left of a row is the number of its first map; they count from 1.
+            image.axes.set_yticks((np.arange(rows) + 0.5) * pitch, 8 * np.arange(rows) + 1)
+            image.axes.tick_params(length=0)
 
         connect = figure.canvas.mpl_connect
         connect("button_press_event", self.pen_down)

@@ -161,7 +161,7 @@ def draw_predictions(images, y_conv, title, labels=None, names=None):
             bars[labels[i]].set(facecolor="white", edgecolor="black", hatch="//////")
         chart.set_axis_on()
         chart.set(xticks=range(10), yticks=[], ylim=(0, 1))
-        chart.tick_params(length=0, labelsize=9)
+        chart.tick_params(length=0, labelsize=11)
         chart.spines[["left", "top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left", parse_math=False)
     return figure

@@ -1,90 +1,95 @@
-"""The figure of the learning curves: each network's own, beside the post's."""
+"""The figure of the learning curves: each script's beside the post's, in the right panel."""
 
-import importlib.util
-import sys
+from support import summaries
 
-from support import figures, summaries
-
+import curves
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import ROOT
+from processes import run
 
 from single_conv import SingleConv
 
-SPEC = importlib.util.spec_from_file_location("curves", ROOT / "docs" / "programs" / "curves.py")
-curves = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(curves)
-
 STEPS = np.array([0, 100, 200, 300])
-VALUES = {  # per script and tag
+VALUES = {  # row by row, as the panels
     ("single", "cross entropy"): np.array([230.0, 120, 60, 31]),
     ("single", "accuracy"): np.array([0.125, 0.25, 0.5, 0.875]),
     ("double", "cross entropy"): np.array([200.0, 90, 30, 7]),
     ("double", "accuracy"): np.array([0.5, 0.625, 0.75, 1]),
 }
+PANELS = [(i, *panel) for i, panel in enumerate(VALUES)]
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """The figure of two runs, and the path to which it was saved."""
-    folder = tmp_path_factory.mktemp("curves")
-    runs = []
+def runs(tmp_path_factory):
+    """The folders of two runs, with the post's beside them."""
+    log_dir, folders = tmp_path_factory.mktemp("logs"), []
     for name in ("single", "double"):
-        settings = {"script": f"{name}_conv.py", "data": "MNIST", "seed": 1}
-        writer = summaries.RunWriter(folder / "logs", SingleConv(), settings, f"-{name}")
+        script = f"{name}_conv.py"
+        settings = {"script": script, "data": "MNIST", "seed": 1}
+        writer = summaries.RunWriter(log_dir, SingleConv(), settings)
         for i, step in enumerate(STEPS):
             with writer.logging(step):
                 for tag in ("cross entropy", "accuracy"):
                     tf.summary.scalar(tag, VALUES[name, tag][i])
-        runs.append(writer.folder)
-    figures.select_backend(window=False)
+        summaries.write_the_posts_run(log_dir, script)
+        folders.append(writer.folder)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def axes(runs):
+    yield curves.draw(runs).axes
     plt.close("all")
-    with pytest.MonkeyPatch.context() as patch:
-        path = folder / "curves.png"
-        patch.setattr(sys, "argv", ["curves.py", *map(str, runs), "--figure", str(path)])
-        curves.main()
-    yield plt.gcf(), path
-    plt.close("all")
 
 
-CELLS = [
-    (i, f"{name}_conv.py", tag)
-    for i, (name, tag) in enumerate(VALUES)  # row by row
-]
+def mean_of_nine(values):
+    """Returns the mean of the nine values around each, of fewer at the ends."""
+    return [values[max(i - 4, 0) : i + 5].mean() for i in range(len(values))]
 
 
-@pytest.mark.parametrize(("i", "script", "tag"), CELLS)
-def test_each_panel_shows_its_script_beside_the_posts(drawn, posts_curve, i, script, tag):
-    axes = drawn[0].axes[i]
-    assert axes.get_title() == f"{script}: training {tag} (batch of each report)"
-    name = script.split("_")[0]
+@pytest.mark.parametrize(("i", "name", "tag"), PANELS)
+def test_panel_shows_the_script_beside_the_post(axes, posts_curve, i, name, tag):
     recorded = posts_curve(name)
-    column = ("cross entropy", "accuracy").index(tag)
-    posts = list(recorded), [row[column] for row in recorded.values()]
-    points, mean, our_points, our_mean = (line.get_data() for line in axes.lines)
-    np.testing.assert_allclose(points, posts, rtol=1e-6)
-    np.testing.assert_allclose(our_points, [STEPS, VALUES[name, tag]], rtol=1e-6)
-    np.testing.assert_allclose(mean[1], curves.running_mean(np.array(posts[1])), rtol=1e-5)
-    np.testing.assert_allclose(our_mean[1], curves.running_mean(VALUES[name, tag]), rtol=1e-5)
-    colors = [line.get_color() for line in axes.lines]
-    assert colors == ["tab:orange", "tab:orange", "tab:blue", "tab:blue"]
+    posts = np.array([row[("cross entropy", "accuracy").index(tag)] for row in recorded.values()])
+    ours = VALUES[name, tag]
+    expected = {
+        "tab:orange": [(list(recorded), posts), (list(recorded), mean_of_nine(posts))],
+        "tab:blue": [(STEPS, ours), (STEPS, mean_of_nine(ours))],
+    }
+    for color, both in expected.items():
+        lines = [line for line in axes[i].lines if line.get_color() == color]
+        for line, points in zip(lines, both, strict=True):
+            np.testing.assert_allclose(line.get_data(), points, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("i", "script", "tag"), CELLS)
-def test_each_panel_has_a_legend(drawn, i, script, tag):
-    labels = [text.get_text() for text in drawn[0].axes[i].get_legend().get_texts()]
-    assert labels == ["the post's program, TensorFlow 0.12.1", script]
+@pytest.mark.parametrize(("i", "name", "tag"), PANELS)
+def test_panel_tells_what_it_shows(axes, i, name, tag):
+    assert axes[i].get_title() == f"{name}_conv.py: training {tag} (batch of each report)"
+    legend = axes[i].get_legend()
+    shown = {
+        text.get_text(): line.get_color()
+        for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
+    }
+    post = "the post's program, TensorFlow 0.12.1"
+    assert shown == {post: "tab:orange", f"{name}_conv.py": "tab:blue"}
 
 
-def test_figure_is_saved(drawn):
-    figure, path = drawn
+def test_panels_are_the_scripts_row_by_row(axes):
+    places = [(-round(ax.get_position().y0, 1), ax.get_position().x0) for ax in axes]
+    assert sorted(places) == places
+
+
+def test_figure_is_saved(runs, tmp_path):
+    path = tmp_path / "curves.png"
+    out, err = run("docs/programs/curves.py", *runs, "--figure", path)
+    assert (out, err) == ("", f"figure: {path}\n")
     assert tf.io.decode_png(path.read_bytes()).shape[:2] == (715, 1210)
 
 
-@pytest.mark.parametrize("count", [1, 4, 30])
-def test_running_mean_is_of_nine_values_and_of_fewer_at_the_ends(count):
-    values = np.random.default_rng(0).random(count)
-    expected = [values[max(i - 4, 0) : i + 5].mean() for i in range(count)]
-    np.testing.assert_allclose(curves.running_mean(values), expected)
+def test_folder_without_a_run_is_one_line(tmp_path):
+    _, err = run("docs/programs/curves.py", tmp_path / "none", tmp_path, code=1)
+    assert err == (
+        f"curves.py: {tmp_path}/none: no such run; give the folder printed after `curves:`\n"
+    )

@@ -1,288 +1,292 @@
-"""The networks: weights, layers, gradients, dropout, and the optimized training step."""
+"""The figures of both networks: what the network computes, numbered in reading order."""
 
-import pathlib
+import io
+import itertools
+from types import SimpleNamespace
 
-from support import kernels
+from support import figures
 
+import matplotlib.pyplot as plt
+import networks
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow.python.eager import context
+from matplotlib.text import Text
+from PIL import Image
+from processes import ROOT
 
-import common
 from double_conv import DoubleConv
 from single_conv import SingleConv
 
+TEXTS = {
+    "single": {
+        "single_conv.py: one layer of 16 filters",
+        "50,762 parameters",
+        "28×28×1",
+        "28×28×16",
+        "W_conv1 5×5×1×16: 400 parameters",
+        "14×14×16",
+        "W_fc1 3,136×16, b_fc1 16: 50,192 parameters",
+        "W_fc2 16×10, b_fc2 10: 170 parameters",
+    },
+    "double": {
+        "double_conv.py: two layers of 32 and 64 filters",
+        "3,274,634 parameters",
+        "28×28×32",
+        "W_conv1 5×5×1×32, b_conv1 32: 832 parameters",
+        "14×14×32",
+        "64 filters of 32 sub-filters each, one for each map of h_pool1",
+        "W_conv2 5×5×32×64, b_conv2 64: 51,264 parameters",
+        "14×14×64",
+        "7×7×64",
+        "W_fc1 3,136×1,024, b_fc1 1,024: 3,212,288 parameters",
+        "1,024",
+        "W_fc2 1,024×10, b_fc2 10: 10,250 parameters",
+    },
+}
 
-@pytest.fixture
-def batch():
-    """Twenty digits of noise, with labels."""
+
+def drawing(draw, network, brightness):
+    """Draws a network with random biases and an image of noise; returns what the tests compare.
+
+    `pixels` are the figure's, uint8 [2 * height, 2 * width, 3]: the page's units are pixels at 100
+    dpi. `layers` and `weights` are arrays under the post's names.
+    """
     random = np.random.default_rng(0)
-    x = random.random((20, 784), dtype=np.float32)
-    return x, np.eye(10, dtype=np.float32)[random.integers(10, size=20)]
-
-
-def test_double_network_draws_weights_from_one_stream():
-    network = DoubleConv(seed=1)
-    first = [getattr(network, name).numpy().flat[:10] for name in ("W_conv1", "W_conv2", "W_fc1")]
-    assert not np.allclose(first[0], first[1])
-    assert not np.allclose(first[1], first[2])
-    weights = network.W_fc1.numpy()
-    assert abs(weights.std() - 0.088) < 0.001  # that of a normal with stddev 0.1, truncated at 0.2
-    assert np.abs(weights).max() <= 0.2
-
-
-def test_another_seed_gives_other_weights():
-    assert not np.allclose(SingleConv(1).W_conv1, SingleConv(2).W_conv1)
-    assert not np.allclose(DoubleConv(1).W_conv1, DoubleConv(2).W_conv1)
-
-
-# ---------------------------------------------------------- the same networks, written in NumPy
-
-
-def relu(x):
-    return np.maximum(x, 0)
-
-
-def conv2d(x, W):
-    """Sums over the 5x5 pixels around each pixel and over the channels; beyond the edge is 0."""
-    x = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)])
-    windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(1, 2))
-    return np.tensordot(windows, W, axes=([4, 5, 3], [0, 1, 2]))
-
-
-def max_pool_2x2(x):
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
-
-
-def softmax(logits):
-    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exp / exp.sum(axis=1, keepdims=True)
-
-
-def single_forward(v, x):
-    """Returns the single network's layers by name, from its variables."""
-    h_conv1 = relu(np.abs(conv2d(x.reshape(-1, 28, 28, 1), v["W_conv1"])) - 0.2)
-    h_pool1 = max_pool_2x2(h_conv1)
-    h_fc1 = relu(h_pool1.reshape(len(x), -1) @ v["W_fc1"] + v["b_fc1"])
-    logits = h_fc1 @ v["W_fc2"] + v["b_fc2"]
-    return {
-        "h_conv1": h_conv1,
-        "h_pool1": h_pool1,
-        "h_fc1": h_fc1,
-        "logits": logits,
-        "y_conv": softmax(logits),
-    }
-
-
-def double_forward(v, x, kept=1.0):
-    """Returns the double network's layers by name; `kept` is what dropout multiplies h_fc1 by."""
-    h_conv1 = relu(conv2d(x.reshape(-1, 28, 28, 1), v["W_conv1"]) + v["b_conv1"])
-    h_pool1 = max_pool_2x2(h_conv1)
-    h_conv2 = relu(conv2d(h_pool1, v["W_conv2"]) + v["b_conv2"])
-    h_pool2 = max_pool_2x2(h_conv2)
-    h_fc1 = relu(h_pool2.reshape(len(x), -1) @ v["W_fc1"] + v["b_fc1"])
-    logits = (h_fc1 * kept) @ v["W_fc2"] + v["b_fc2"]
-    return {
-        "h_conv1": h_conv1,
-        "h_pool1": h_pool1,
-        "h_conv2": h_conv2,
-        "h_pool2": h_pool2,
-        "h_fc1": h_fc1,
-        "logits": logits,
-        "y_conv": softmax(logits),
-    }
-
-
-def with_biases(network):
-    """Gives the network biases other than 0; returns it and its variables' values by name."""
-    random = np.random.default_rng(1)
-    values = {}
-    for name in vars(network):
-        if name.startswith("b_"):
+    for name in "b_conv1", "b_conv2", "b_fc1", "b_fc2":
+        if hasattr(network, name):
             getattr(network, name).assign(random.normal(0, 0.1, getattr(network, name).shape))
-        if name.startswith(("W_", "b_")):
-            values[name] = getattr(network, name).numpy().astype(np.float64)
-    return network, values
-
-
-def assert_same_layers(layers, expected):
-    assert layers._fields == tuple(expected)
-    for name, layer in expected.items():
-        found = getattr(layers, name).numpy()
-        assert found.shape == layer.shape, name
-        assert np.mean(layer != 0) > 0.1, name
-        np.testing.assert_allclose(found, layer, rtol=1e-3, atol=1e-3, err_msg=name)
-
-
-# The second network's digits are faint, so that no probability is almost 1.
-both = pytest.mark.parametrize(
-    ("make", "forward", "brightness"),
-    [(SingleConv, single_forward, 1), (DoubleConv, double_forward, 0.1)],
-)
-
-
-@both
-def test_layers_are_numpys(make, forward, brightness, batch):
-    network, values = with_biases(make())
-    x = batch[0] * np.float32(brightness)
-    layers = network(x)
-    assert_same_layers(layers, forward(values, x))
-    assert layers.y_conv.numpy().max(axis=1).min() < 0.9
-
-
-def test_dropout_keeps_half_of_the_features_and_doubles_them(batch):
-    network, values = with_biases(DoubleConv())
-    ones = tf.ones([20, 1024])
-    kept = tf.nn.experimental.stateless_dropout(ones, rate=0.5, seed=[1, 0]).numpy() > 0
-    assert 0.45 < kept.mean() < 0.55
-    layers = network(batch[0], keep_prob=0.5, dropout_seed=[1, 0])
-    assert_same_layers(layers, double_forward(values, batch[0], kept=2.0 * kept))
-
-
-@both
-def test_reports_are_numpys_numbers_of_the_whole_network(make, forward, brightness, batch):
-    network, values = with_biases(make())
-    x, y_ = batch[0] * np.float32(brightness), batch[1]
-    expected = forward(values, x)
-    cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
-    np.testing.assert_allclose(cross_entropy, -np.log(expected["y_conv"][y_ == 1]).sum(), rtol=1e-3)
-    correct = expected["y_conv"].argmax(axis=1) == y_.argmax(axis=1)
-    np.testing.assert_allclose(accuracy, correct.mean(), rtol=1e-6)
-    np.testing.assert_allclose(h_conv1, expected["h_conv1"], atol=1e-3)
-
-
-# ------------------------------------------------------------------------------ loss and accuracy
-
-
-def test_cross_entropy_is_the_posts_formula_where_that_is_finite(batch):
-    layers = DoubleConv()(batch[0] / 10)
-    formula = -tf.reduce_sum(batch[1] * tf.math.log(layers.y_conv))
-    assert np.isfinite(formula)
-    np.testing.assert_allclose(common.cross_entropy(layers.logits, batch[1]), formula, rtol=1e-5)
-
-
-def test_accuracy_is_the_share_of_correct_predictions(batch):
-    y_conv = DoubleConv()(batch[0]).y_conv
-    correct = np.argmax(y_conv, 1) == np.argmax(batch[1], 1)
-    assert 0 < correct.sum() < 20
-    np.testing.assert_allclose(common.accuracy(y_conv, batch[1]), correct.mean(), rtol=1e-6)
-
-
-def test_fast_gradient_is_tf_matmuls_gradient():
-    random = np.random.default_rng(0)
-    x, W = (tf.constant(random.normal(size=size), tf.float32) for size in ((5, 30), (30, 7)))
-    upstream = tf.constant(random.normal(size=(5, 7)), tf.float32)
-    results = []
-    for product in (kernels.matmul, tf.matmul):
-        with tf.GradientTape() as tape:
-            tape.watch([x, W])
-            y = product(x, W)
-        results.append((y, *tape.gradient(y, [x, W], upstream)))
-    for ours, theirs in zip(*results):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
-
-
-def gradients(network, cross_entropy_of):
-    """Returns a function's value and its gradients for the network's variables, as arrays."""
-    with tf.GradientTape() as tape:
-        cross_entropy = cross_entropy_of()
-    return cross_entropy, [g.numpy() for g in tape.gradient(cross_entropy, network.variables)]
-
-
-def test_a_step_of_the_single_network_is_gradient_descent(batch):
-    network = SingleConv()
-    before = [variable.numpy() for variable in network.variables]
-    cross_entropy, slopes = gradients(
-        network, lambda: common.cross_entropy(network(batch[0]).logits, batch[1])
+    image = random.random(784, dtype=np.float32) * np.float32(brightness)
+    figure = draw(network, image, "noise", "not trained")
+    png = figures.as_png(figure, dpi=200)
+    return SimpleNamespace(
+        image=image,
+        figure=figure,
+        pixels=np.asarray(Image.open(io.BytesIO(png)).convert("RGB")),
+        texts=[text for text in figure.findobj(Text) if text.get_text()],
+        layers={k: v.numpy()[0] for k, v in network(image[None])._asdict().items()},
+        weights={k: v.numpy() for k, v in vars(network).items() if k.startswith(("W_", "b_"))},
     )
-    np.testing.assert_allclose(network.train_step(*batch), cross_entropy, rtol=1e-5)
-    for variable, value, slope in zip(network.variables, before, slopes):
-        np.testing.assert_allclose(variable, value - 0.001 * slope, atol=1e-5)
-        assert np.abs(slope).max() > 0.1
 
 
-def test_a_step_of_the_double_network_is_adam(batch):
-    network = DoubleConv()
-    weights = network.trainable_variables
-    before = [variable.numpy() for variable in weights]
-
-    def cross_entropy_with_dropout():
-        layers = network(batch[0], keep_prob=0.5, dropout_seed=[1, 0])
-        return common.cross_entropy(layers.logits, batch[1])
-
-    cross_entropy, slopes = gradients(network, cross_entropy_with_dropout)
-    np.testing.assert_allclose(
-        network.train_step(*batch, np.array([1, 0], np.int32)), cross_entropy, rtol=1e-5
-    )
-    # Adam's first step is 1e-4 along the gradient's sign, except for the effect of epsilon, 1e-8.
-    rate = 1e-4 * np.sqrt(1 - 0.999) / (1 - 0.9)
-    for variable, value, slope in zip(weights, before, slopes):
-        step = rate * 0.1 * slope / (np.sqrt(0.001 * slope**2) + 1e-8)
-        clear = np.abs(slope) > 1e-2  # rounding may turn the sign of a slope near 0
-        np.testing.assert_allclose(variable.numpy()[clear], (value - step)[clear], atol=2e-6)
-        assert np.abs(step).max() > 9e-5
+@pytest.fixture(scope="module")
+def single():
+    yield drawing(networks.draw_single, SingleConv(), 1)
+    plt.close("all")
 
 
-def test_dropout_is_determined_by_its_seed(batch):
-    network = DoubleConv()
-    one, same, other = (
-        network(batch[0], keep_prob=0.5, dropout_seed=[1, step]).logits for step in (7, 7, 8)
-    )
-    np.testing.assert_array_equal(one, same)
-    assert not np.allclose(one, other)
+@pytest.fixture(scope="module")
+def double():
+    yield drawing(networks.draw_double, DoubleConv(), 0.1)  # no probability is almost 1
+    plt.close("all")
 
 
-@pytest.mark.parametrize("make", [SingleConv, DoubleConv])
-def test_graph_of_the_training_step_holds_the_network_itself(make):
-    network = make()
-    nodes = network.train_step.get_concrete_function().graph.as_graph_def().node
-    operations = {node.op for node in nodes}
-    assert {"Conv2D", "Conv2DBackpropFilter"} <= operations
-    assert not {"While", "StatelessWhile", "PartitionedCall"} & operations
-    backward = [node.name for node in nodes if node.op == "Conv2DBackpropFilter"]
-    assert backward
-    assert all(name.startswith("optimizer/") for name in backward)
+@pytest.fixture(params=["single", "double"])
+def drawn(request):
+    return request.getfixturevalue(request.param)
 
 
-def operations_of(network, *arguments):
-    """Returns the operations that TensorFlow really executes in a training step, as a list."""
-    runtime = context.context()
-    runtime.enable_run_metadata()
-    network.train_step(*arguments)
-    functions = runtime.export_run_metadata().function_graphs
-    runtime.disable_run_metadata()
-    return [node.op for f in functions for graph in f.partition_graphs for node in graph.node]
+@pytest.mark.parametrize("name", ["single", "double"])
+def test_figure_tells_shapes_and_parameters(name, request):
+    texts = {text.get_text() for text in request.getfixturevalue(name).texts}
+    assert TEXTS[name] | {"noise", "not trained"} <= texts
 
 
-@pytest.mark.parametrize("make", [SingleConv, DoubleConv])
-def test_training_step_fuses_kernels_and_computes_no_gradient_for_the_image(make, batch):
-    """Without a return value TensorFlow would compute that gradient as well."""
-    seed = [[1, 0]] if make is DoubleConv else []
-    network = make()
-    operations = operations_of(network, *batch, *seed)
-    assert any("Fused" in name for name in operations), operations
-    for_inputs = sum("Conv2DBackpropInput" in name for name in operations)
-    assert for_inputs == (make is DoubleConv)  # for h_pool1, the second convolution's input
+def test_texts_are_large_and_do_not_overlap(drawn):
+    assert min(text.get_fontsize() for text in drawn.texts) / 72 * 100 >= 11  # pixels, 900 wide
+    drawn.figure.set_dpi(200)
+    drawn.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in drawn.texts]
+    page = drawn.figure.bbox.padded(-36)
+    assert all(page.contains(*box.min) and page.contains(*box.max) for box in boxes)
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 
-def test_bfloat16_reaches_the_convolutions_and_is_off_again(batch):
-    steps = []
-    for on in (False, True, False):
-        kernels.use_bfloat16(on)
-        network = DoubleConv()
-        steps.append(float(network.train_step(*batch, [1, 0])))
-    assert steps[0] == steps[2] != steps[1]
-    assert abs(steps[1] / steps[0] - 1) < 0.05
+# ---------------------------------------------------------------------------- images, cell by cell
 
 
-@pytest.mark.parametrize(
-    ("flags", "warns"), [("sse2 avx2", True), ("avx2 avx512_bf16", False), ("amx_bf16", False)]
-)
-def test_bfloat16_warns_on_cpus_without_it(monkeypatch, capsys, flags, warns):
-    monkeypatch.setattr(pathlib.Path, "exists", lambda path: True)
-    monkeypatch.setattr(pathlib.Path, "read_text", lambda path: f"flags: {flags}\n")
-    kernels.use_bfloat16(True)
-    kernels.use_bfloat16(False)
-    assert ("may be slower" in capsys.readouterr().err) == warns
+def reading_order(drawn):
+    """Returns the page's small images row by row, from left to right."""
+    (axes,) = drawn.figure.axes
+
+    def place(image):
+        left, _, _, top = image.get_extent()
+        return round(top), left
+
+    return sorted(axes.images, key=place)
+
+
+def assert_shown(drawn, image, values, limit, signed=False):
+    """Asserts that the page's pixels show values [h, w] where `image` is."""
+    left, right, bottom, top = image.get_extent()
+    height, width = values.shape
+    y = top + (bottom - top) * (np.arange(height) + 0.5) / height
+    x = left + (right - left) * (np.arange(width) + 0.5) / width
+    colors = drawn.pixels[(2 * y).astype(int)[:, None], (2 * x).astype(int)].astype(int)
+    if signed:
+        expected = plt.get_cmap("RdBu")(0.5 + 0.5 * values / limit)[..., :3] * 255
+        red, blue = colors[..., 0], colors[..., 2]
+        assert np.all((red > blue)[values < -limit / 10])
+        assert np.all((red < blue)[values > limit / 10])
+    else:
+        expected = 255 * (1 - (values / limit) ** 0.65)[..., None] * np.ones(3)
+    if height > 5:  # a thick frame covers the cells at the edge
+        colors, expected = colors[1:-1, 1:-1], expected[1:-1, 1:-1]
+    np.testing.assert_allclose(colors, expected, atol=4)
+
+
+def assert_all_shown(drawn, images, maps, signed=False):
+    """Asserts that the next of the images are maps [h, w, n], the first one first."""
+    limit = np.abs(maps).max()
+    for values in np.moveaxis(maps, -1, 0):
+        assert_shown(drawn, next(images), values, limit, signed)
+
+
+def test_first_network_shows_filters_and_layers_in_order(single):
+    images, layers = iter(reading_order(single)), single.layers
+    assert_shown(single, next(images), single.image.reshape(28, 28), 1)
+    next(images), next(images)  # the legend
+    assert_all_shown(single, images, single.weights["W_conv1"][:, :, 0], signed=True)
+    assert_all_shown(single, images, layers["h_conv1"])
+    assert_all_shown(single, images, layers["h_pool1"])
+    assert_all_shown(single, images, layers["h_fc1"][None, None])
+    assert not list(images)
+
+
+def correlate(image, filter):
+    """Returns the sum over the 5x5 pixels around each pixel; beyond the edge is 0."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(image, 2), (5, 5))
+    return np.tensordot(windows, filter, 2)
+
+
+def test_second_network_shows_filters_and_layers_in_order(double):
+    images, layers, weights = iter(reading_order(double)), double.layers, double.weights
+    assert_shown(double, next(images), double.image.reshape(28, 28), 1)
+    next(images), next(images)  # the legend
+    assert_all_shown(double, images, weights["W_conv1"][:, :, 0], signed=True)
+    assert_all_shown(double, images, layers["h_conv1"])
+    assert_all_shown(double, images, layers["h_pool1"])
+
+    k = layers["h_conv2"].sum((0, 1)).argmax()
+    sub_filters = weights["W_conv2"][..., k]
+    outputs = [correlate(layers["h_pool1"][..., i], sub_filters[..., i]) for i in range(32)]
+    total = sum(outputs)
+    assert_all_shown(double, images, sub_filters, signed=True)
+    assert_all_shown(double, images, np.stack(outputs, -1), signed=True)
+    assert_shown(double, next(images), total, np.abs(total).max(), signed=True)
+    strongest = np.maximum(total + weights["b_conv2"][k], 0)
+    assert_shown(double, next(images), strongest, layers["h_conv2"].max())
+    assert_all_shown(double, images, layers["h_conv2"])
+    assert_all_shown(double, images, layers["h_pool2"])
+    h_fc1 = layers["h_fc1"].reshape(8, 128)
+    assert_shown(double, next(images), h_fc1, h_fc1.max())
+    assert not list(images)
+    texts = " ".join(text.get_text() for text in double.texts)
+    assert f"Filter {k + 1}, whose feature map is the strongest" in texts
+    assert f"feature map {k + 1}, framed below" in texts
+
+
+def test_framed_map_is_the_strongest_ones(double):
+    k = double.layers["h_conv2"].sum((0, 1)).argmax()
+    framed = []
+    for image in reading_order(double)[-1 - 64 - 64 : -1 - 64]:  # before 64 of h_pool2, and h_fc1
+        left, right, bottom, top = image.get_extent()
+        color = double.pixels[
+            round(top + bottom), round(2 * left)
+        ]  # in the middle of its left edge
+        framed.append(np.abs(color.astype(int) - [15, 118, 110]).max() < 30)
+    assert framed == [i == k for i in range(64)]
+
+
+NUMBERS = {
+    "single": [16, 16],  # filters, h_pool1
+    "double": [32, 32, 32, 32, 64, 64],  # filters, h_conv1, h_pool1, sub-filters, h_conv2, h_pool2
+}
+
+
+@pytest.mark.parametrize("name", ["single", "double"])
+def test_filters_are_numbered_from_1_in_reading_order(name, request):
+    drawn = request.getfixturevalue(name)
+    numbers = [text for text in drawn.texts if text.get_fontsize() == 8]
+    numbers = [text for text in numbers if text.get_text().isdigit()]
+    numbers.sort(key=lambda text: text.get_position()[::-1])
+    expected = [str(k + 1) for count in NUMBERS[name] for k in range(count)]
+    assert [text.get_text() for text in numbers] == expected
+
+
+@pytest.mark.parametrize("name", ["single", "double"])
+def test_each_number_is_above_its_image(name, request):
+    drawn = request.getfixturevalue(name)
+    tops = {}  # the images' top edges by the x of their centres
+    for image in reading_order(drawn):
+        left, right, _, top = image.get_extent()
+        tops.setdefault(round((left + right) / 2), []).append(top)
+    for text in drawn.texts:
+        if text.get_fontsize() == 8 and text.get_text().isdigit():
+            x, y = text.get_position()
+            assert any(4 < top - y < 10 for top in tops[round(x)])
+
+
+# ------------------------------------------------------------------ lines, features, probabilities
+
+
+def centers(count):
+    """Returns the x of the centers of `count` columns between the margins, 34 pixels each."""
+    return 34 + 832 * (np.arange(count) + 0.5) / count
+
+
+@pytest.mark.parametrize("layer", ["h_fc1", "logits"])
+def test_lines_show_what_is_added_to_what(single, layer):
+    (axes,) = single.figure.axes
+    if layer == "h_fc1":  # what each map adds to each feature
+        maps = single.layers["h_pool1"].reshape(196, 16)
+        terms = np.einsum("nm,nmf->mf", maps, single.weights["W_fc1"].reshape(196, 16, 16))
+    else:  # what each feature adds to each digit's logit
+        terms = (single.layers["h_fc1"] * single.weights["W_fc2"].T).T
+    (lines,) = (lines for lines in axes.collections if len(lines.get_segments()) == terms.size)
+    shown = {}
+    for ((x, _), (x_, _)), (red, _, blue, alpha) in zip(lines.get_segments(), lines.get_colors()):
+        shown[round(x), round(x_)] = alpha if blue > red else -alpha
+    tops, bottoms = (np.round(centers(count)).astype(int) for count in terms.shape)
+    shown = [[shown[x, x_] for x_ in bottoms] for x in tops]
+    np.testing.assert_allclose(shown, terms / np.abs(terms).max(), atol=1e-4)
+
+
+def test_features_are_written_below_their_images(single):
+    written = {(round(text.get_position()[0]), text.get_text()) for text in single.texts}
+    for x, feature in zip(centers(16), single.layers["h_fc1"]):
+        assert (round(x), f"{feature:.1f}") in written
+
+
+def test_bars_are_the_probabilities_and_the_largest_ones_digit_is_filled(drawn):
+    color = np.array([157, 23, 77])  # the readout's
+    p = drawn.layers["y_conv"]
+    assert 0.1 < p.max() < 0.9
+    for digit, x in enumerate(centers(10)):
+        (circle,) = (t for t in drawn.texts if t.get_text() == str(digit) and t.get_fontsize() == 9)
+        assert circle.get_position()[0] == pytest.approx(x)
+        y = circle.get_position()[1]
+        inside = drawn.pixels[round(2 * y), round(2 * (x - 8))]
+        expected = color if digit == p.argmax() else [255, 255, 255]
+        np.testing.assert_allclose(inside, expected, atol=2)
+        bar = drawn.pixels[round(2 * y) + 28 : round(2 * y) + 134, round(2 * (x + 10))]
+        height = np.sum(np.abs(bar - color.astype(float)).max(-1) < 2) / 2
+        assert height == pytest.approx(48 * p[digit], abs=1.5)
+        below = [t for t in drawn.texts if t.get_text() == f"{p[digit]:.1%}"]
+        assert any(text.get_position()[0] == pytest.approx(x) for text in below)
+
+
+# ---------------------------------------------------------------------------------------- the rest
+
+
+def test_sum_that_does_not_add_up_is_an_error(monkeypatch):
+    real = networks.tf.nn.depthwise_conv2d
+    monkeypatch.setattr(networks.tf.nn, "depthwise_conv2d", lambda *args: real(*args) * 1.1)
+    with pytest.raises(AssertionError):
+        drawing(networks.draw_double, DoubleConv(), 1)
+
+
+@pytest.mark.parametrize("name", ["network1.png", "network2.png"])
+def test_committed_figure_is_sharp_and_small(name):
+    path = ROOT / "docs" / "images" / name
+    assert Image.open(path).width == 1800
+    assert path.stat().st_size < 300_000

@@ -42,30 +42,32 @@ def running_mean(values, count=9):
     return sums / counts
 
 
+def draw_panel(ax, script, tag, run):
+    """Draws one scalar of a script's run beside the post's: faint reports, a strong mean."""
+    ours = read_run(run, tag)
+    posts = read_run(run.parent / summaries.the_posts_run(script), tag)
+    # The post's line is drawn wider, so that it stays visible where the two agree.
+    for label, (steps, values), color, width in (
+        ("the post's program, TensorFlow 0.12.1", posts, "tab:orange", 4.5),
+        (script, ours, "tab:blue", 1.5),
+    ):
+        ax.plot(steps, values, color=color, alpha=0.25, linewidth=width / 2)
+        ax.plot(steps, running_mean(values), color=color, linewidth=width, label=label)
+    ax.set_title(f"{script}: training {tag} (batch of each report)", fontsize=10)
+    ax.set_xlabel("step")
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize=9)
+
+
 @figures.in_default_style
 def draw(runs):
     """Draws the curves of a run of each script beside the post's; returns the figure."""
     figure, axes = plt.subplots(2, 2, figsize=(11, 6.5), layout="constrained")
-    for row, (script, run) in enumerate(zip(("single_conv.py", "double_conv.py"), runs)):
-        posts = run.parent / summaries.the_posts_run(script)
-        for column, tag in enumerate(("cross entropy", "accuracy")):
-            ax = axes[row, column]
-            # The post's line is drawn wider, so that it stays visible where the two agree.
-            for label, folder, color, width in (
-                ("the post's program, TensorFlow 0.12.1", posts, "tab:orange", 4.5),
-                (script, run, "tab:blue", 1.5),
-            ):
-                steps, values = read_run(folder, tag)
-                ax.plot(steps, values, color=color, alpha=0.25, linewidth=width / 2)
-                ax.plot(steps, running_mean(values), color=color, linewidth=width, label=label)
-            ax.set_title(f"{script}: training {tag} (batch of each report)", fontsize=10)
-            ax.set_xlabel("step")
-            ax.grid(alpha=0.3)
-            if tag == "cross entropy":
-                ax.set_yscale("symlog", linthresh=1)
-            else:
-                ax.set_ylim(0.8, 1.005)
-            ax.legend(fontsize=9)
+    for (left, right), script, run in zip(axes, ("single_conv.py", "double_conv.py"), runs):
+        draw_panel(left, script, "cross entropy", run)
+        left.set_yscale("symlog", linthresh=1)
+        draw_panel(right, script, "accuracy", run)
+        right.set_ylim(0.8, 1.005)
     return figure
 
 

@@ -132,7 +132,7 @@ def print_double(trained, test):
 
 
 def main():
-    single, double, mnist = networks.trained_networks(__doc__)
+    single, double, mnist = networks.trained_networks(networks.options(__doc__))
     print(f"## The first network\n\n{mnist.name}")
     print_single(single, mnist.test)
     print("\n## The second network\n")

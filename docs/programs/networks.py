@@ -8,13 +8,14 @@ Example:
     python docs/programs/networks.py train_data-20000
 """
 
+import io
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support, common, single_conv
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, figures, files, input_data, terminal
+from support import checkpoints, figures, input_data, terminal
 
 import numpy as np
 import seeds
@@ -87,16 +88,16 @@ def draw_single(network, image, name, subtitle):
     filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 16]
     maps, cells, digits = (columns(n) for n in (len(filters.T), len(h_fc1), 10))
     page = Page()
-    title = f"single_conv.py: one layer of {len(maps)} edge filters"
+    title = f"single_conv.py: one layer of {len(maps)} filters"
     draw_head(page, title, subtitle, network, image, name)
 
-    what = f"{len(maps)} filters find edges; abs ignores their direction, and -0.2 drops weak ones"
+    what = f"{len(maps)} filters respond to edges or to ink; abs drops the sign, -0.2 what is weak"
     formula = "h_conv1 = relu(abs(conv2d(x_image, W_conv1)) - 0.2)"
     weights = parameters(network, "W_conv1")
     with page.layer("convolution1", what, formula, layers.h_conv1, weights):
         page.images(filters, maps, 40, signed=True)
         page.arrows(maps)
-        page.images(layers.h_conv1, maps, 42)
+        page.images(layers.h_conv1, maps, 42, numbered=False)
         page.y += 12
 
     formula = "h_pool1 = max_pool_2x2(h_conv1)"
@@ -111,7 +112,7 @@ def draw_single(network, image, name, subtitle):
     weights = parameters(network, "W_fc1", "b_fc1")
     with page.layer("fully-connected", what, formula, h_fc1, weights):
         page.fan(terms, maps, cells)
-        page.images(h_fc1[None, None], cells, 28)
+        page.images(h_fc1[None, None], cells, 28, numbered=False)
         for x, feature in zip(cells, h_fc1):
             page.text(x, page.y + 13, f"{feature:.1f}", ha="center")
         page.y += 28
@@ -134,7 +135,7 @@ def draw_double(network, image, name, subtitle):
     layers = activations(network, image)
     h_conv2, h_fc1 = layers.h_conv2, layers.h_fc1
     filters = network.W_conv1.numpy()[:, :, 0]  # [5, 5, 32]
-    maps, pairs = columns(len(filters.T)), columns(len(filters.T) // 2)
+    maps, halves = columns(len(filters.T)), columns(len(filters.T) // 2)
     page = Page()
     title = f"double_conv.py: two layers of {len(maps)} and {len(h_conv2.T)} filters"
     draw_head(page, title, subtitle, network, image, name)
@@ -143,9 +144,9 @@ def draw_double(network, image, name, subtitle):
     formula = "h_conv1 = relu(conv2d(x_image, W_conv1) + b_conv1)"
     weights = parameters(network, "W_conv1", "b_conv1")
     with page.layer("convolution1", what, formula, layers.h_conv1, weights):
-        page.images(filters, maps, 20, signed=True)
-        page.arrows(pairs)
-        page.images(layers.h_conv1, pairs, 42)
+        page.images(filters, halves, 30, signed=True)
+        page.arrows(halves)
+        page.images(layers.h_conv1, halves, 42)
         page.y += 12
 
     formula = "h_pool1 = max_pool_2x2(h_conv1)"
@@ -191,13 +192,22 @@ def draw_sum(page, network, h_pool1, h_conv2, maps):
     total, bias, h = terms.sum(-1), network.b_conv2.numpy()[k], h_conv2[..., k]  # [14, 14]
     check(np.maximum(total + bias, 0), h)
 
-    what = f"Filter {k}, whose map is the strongest: its {len(maps)} sub-filters and their outputs"
-    page.text(LEFT, page.y + 8, what)
-    page.y += 22
+    page.text(
+        LEFT,
+        page.y + 8,
+        f"Filter {k + 1}, whose feature map is the strongest: its {len(maps)} sub-filters "
+        "and their outputs",
+    )
+    page.y += 20
     page.images(sub_filters, maps, 20, signed=True)
     page.arrows(maps)
-    page.images(terms, maps, 21, signed=True)
+    page.images(terms, maps, 21, signed=True, numbered=False)
+    draw_equation(page, maps, k, total, h, h_conv2.max())
+    page.images(h_conv2, maps, 21, framed=k)
 
+
+def draw_equation(page, maps, k, total, h, largest):
+    """Draws that the outputs add up to `total`, and that bias and relu make of it the map `h`."""
     color, x, bus = COLORS["convolution2"], 190, page.y + 10
     stems = [[(x_, bus - 7), (x_, bus)] for x_ in maps]
     page.lines([*stems, [(maps[0], bus), (maps[-1], bus)], [(x, bus), (x, bus + 32)]], color, 0.9)
@@ -207,49 +217,48 @@ def draw_sum(page, network, h_pool1, h_conv2, maps):
     page.text(x, middle, "Σ", color, 11, weight="bold", ha="center")
     page.text(x + 29, middle, "=", ha="center", family="monospace")
     page.image(total, x + 44, page.y, 56, 56, np.abs(total).max(), signed=True)
-    text = f"relu(Σ + b_conv2[{k}]) ="
-    page.text(x + 122, middle, text, INK, 8, family="monospace")
-    page.image(h, x + 284, page.y, 56, 56, h_conv2.max())
-    page.frame(x + 284, page.y, 56, 56, color, 1.5)
-    page.text(x + 354, middle, f"map {k} of h_conv2, framed below")
-    page.y += 72
-    rows = len(h_conv2.T) // len(maps)
-    page.frame(maps[k // rows] - 10.5, page.y + k % rows * 26, 21, 21, color, 1.5)
-    page.images(h_conv2, maps, 21)
+    page.text(x + 122, middle, "relu(Σ + bias) =", INK, 8, family="monospace")
+    page.image(h, x + 244, page.y, 56, 56, largest)
+    page.frame(x + 244, page.y, 56, 56, color, 1.5)
+    page.text(x + 314, middle, f"feature map {k + 1}, framed below")
+    page.y += 66
 
 
-def reduce_colors(path):
-    """Rewrites a PNG file with 256 colors, at a third of its size."""
-    Image.open(path).convert("RGB").quantize(256, kmeans=1).save(path, optimize=True)
-
-
-def trained_networks(description):
-    """Reads the command line of a script with this description, and what it names.
-
-    Returns the first network, trained here, the second, restored, and the DataSets.
-    """
+def options(description):
+    """Returns the command line's options; `description` is the script's docstring."""
     parser = terminal.parser(description)
     terminal.add_data_options(parser)
     parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def trained_networks(args):
+    """Returns the first network, trained here, the second, restored, and the DataSets."""
+    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     double = DoubleConv()
     checkpoints.restore(double, args.checkpoint)
-    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     return seeds.trained_single(1, mnist.train), double, mnist
 
 
+def save(figure, path):
+    """Saves a figure as a PNG file with 256 colors, at a third of its size."""
+    image = Image.open(io.BytesIO(figures.as_png(figure, dpi=200)))
+    image.convert("RGB").quantize(256, kmeans=1).save(path, optimize=True)
+    terminal.print_stderr(f"figure: {path}")
+
+
 def main():
-    single, double, mnist = trained_networks(__doc__)
+    single, double, mnist = trained_networks(options(__doc__))
     image, label = mnist.test.images[INDEX], mnist.test.labels[INDEX].argmax()
     name = f"mnist.test.images[{INDEX}], a {label}"
-    paths = [Path(__file__).parents[1] / "images" / f"network{i}.png" for i in (1, 2)]
-    for network, draw, path in (single, draw_single, paths[0]), (double, draw_double, paths[1]):
+    folder = Path(__file__).parents[1] / "images"
+    for network, draw, file in (
+        (single, draw_single, "network1.png"),
+        (double, draw_double, "network2.png"),
+    ):
         accuracy = common.accuracy_on(network, mnist.test)
         subtitle = f"trained on {mnist.name}, test accuracy {accuracy:g}"
-        figure = draw(network, image, name, subtitle)
-        files.write_whole(path, figures.as_png(figure, dpi=200))
-        reduce_colors(path)
-        terminal.print_stderr(f"figure: {path}")
+        save(draw(network, image, name, subtitle), folder / file)
 
 
 if __name__ == "__main__":

@@ -90,13 +90,23 @@ class Page:
         """Draws a rectangle's outline."""
         self.ax.add_patch(Rectangle((left, top), width, height, fill=False, ec=color, lw=line))
 
-    def images(self, images, xs, size, signed=False):
-        """Draws images [h, w, n] on one scale, column by column; xs are the columns' centres."""
-        rows, limit = images.shape[-1] // len(xs), np.abs(images).max()
-        for k, image in enumerate(np.moveaxis(images, -1, 0)):
-            left, top = xs[k // rows] - size / 2, self.y + k % rows * (size + 5)
-            self.image(image, left, top, size, size, limit, signed)
-        self.y += rows * (size + 5) - 5
+    def images(self, images, xs, size, signed=False, numbered=True, framed=None):
+        """Draws images [h, w, n] on one scale, row by row; xs are the columns' centres.
+
+        Above each is its number, from 1, unless the images above have the same numbers and
+        columns. The image with the index `framed` gets a thick frame.
+        """
+        limit = np.abs(images).max()
+        for first in range(0, images.shape[-1], len(xs)):
+            self.y += 14 if numbered else 0
+            for k, x in enumerate(xs, start=first):
+                if numbered:
+                    self.text(x, self.y - 7, str(k + 1), size=8, ha="center")
+                self.image(images[..., k], x - size / 2, self.y, size, size, limit, signed)
+                if k == framed:
+                    self.frame(x - size / 2, self.y, size, size, COLORS["convolution2"], 1.5)
+            self.y += size + 5
+        self.y -= 5
 
     def fan(self, terms, tops, bottoms):
         """Draws a line for each of terms [tops, bottoms]: the larger, the stronger."""
