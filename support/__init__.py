@@ -9,7 +9,16 @@ import os
 import signal
 import sys
 
-REQUIREMENTS = ("tensorflow", "tensorboard", "numpy", "matplotlib", "tqdm", "filelock", "PIL", "scipy")
+REQUIREMENTS = (
+    "tensorflow",
+    "tensorboard",
+    "numpy",
+    "matplotlib",
+    "tqdm",
+    "filelock",
+    "PIL",
+    "scipy",
+)
 
 
 def keep_streams_open():

@@ -164,14 +164,17 @@ def ink_on_even_paper(pixels):
     difference = pixels - paper
     distance = length(difference)
     marks = distance > max(0.1, 10 * noise)
-    if not marks.any() or at_edge(marks).mean() > 0.12:  # ruled lines alone are less
+    if not marks.any() or at_edge(marks).mean() > 0.25:  # ruled lines alone are less
         return np.zeros_like(distance)
     ink = np.median(pixels[marks & (distance > otsu(distance[marks]))], axis=0) - paper
     share = np.einsum("hwc,hwc->hw", difference, ink) / np.maximum(length(ink), 0.05) ** 2
+    rim = 1
     for threshold in FAINTEST, 0.55, 0.7:
         found = writing(contrasted(share, threshold))
-        if not (at_edge(found) > INK).any() and thickness(found) < THICK:
+        inside = np.pad(found[rim:-rim, rim:-rim], rim)
+        if np.array_equal(found, inside) and thickness(found) < THICK:
             return found
+        rim = 1 + max(found.shape) // 12  # nearer to the edge, it may be pieces of a faint digit
     return np.zeros_like(distance)
 
 
@@ -209,8 +212,8 @@ def thinner_than_paper(grey):
     coarse = reduced(grey)
     paper = resized(ndimage.grey_closing(coarse, round(WINDOW * max(coarse.shape))), grey.shape)
     strength = np.clip(paper - grey, 0, None)
-    if not strength.any():
-        return strength
+    if strength.max() < LEAST_CONTRAST:
+        return np.zeros_like(grey)
     pen = np.percentile(strength[strength > otsu(strength)], 90)
     noise = np.median(abs(grey - resized(coarse, grey.shape)))
     if pen < max(LEAST_CONTRAST, 8 * noise):
@@ -286,7 +289,7 @@ def fit_paper(pixels):
 
 def otsu(values):
     """Returns the threshold that best splits values in two (Otsu 1979), below their maximum."""
-    counts, edges = np.histogram(values, 128)
+    counts, edges = np.histogram(values, 128, (values.min() - 0.01, values.max() + 0.01))
     sums = np.cumsum(counts * (edges[1:] + edges[:-1]) / 2)
     below = np.cumsum(counts)[:-1]
     above = values.size - below
