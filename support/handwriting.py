@@ -247,7 +247,7 @@ def at_edge(image):
 
 def thickness(ink):
     """Returns how far ink [h, w] reaches around a pixel at most, by its longer side; 1 if none."""
-    stroke = reduced(ink) > INK
+    stroke = ink > INK
     if not stroke.any():
         return 1
     longer = max(np.ptp(np.flatnonzero(stroke.any(axis))) + 1 for axis in (0, 1))
