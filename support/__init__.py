@@ -9,7 +9,7 @@ import importlib.util
 import os
 import sys
 
-REQUIREMENTS = "tensorflow tensorboard numpy matplotlib tqdm filelock PIL pooch".split()
+REQUIREMENTS = "tensorflow tensorboard numpy matplotlib tqdm filelock PIL pooch scipy".split()
 
 
 def check_python():

@@ -2,20 +2,39 @@
 
 How MNIST's were made (http://yann.lecun.com/exdb/mnist/): black and white digits, scaled with
 their aspect kept into a 20x20 box, anti-aliased, and placed in 28x28 by their centre of mass.
+
+How an image is read:
+1. On even paper (`ink_on_even_paper`): the paper's colour is fitted to the image's margin, and
+   ink is what differs from it in the pen's direction. Of fainter and fainter lines on the paper
+   the first threshold counts whose digit does not reach the image's edge.
+2. If there is none, the edge is not paper: the digit fills the image, or a table or a shadow is
+   on it (`ink_on_local_paper`). Ink is then what is thinner than the paper around it, in the
+   colours' main direction. Which end of it is paper, most of the edge tells; if the digit found
+   is thicker than any stroke, the other end.
+3. Parts of the ink that are dust, or that frame the image, are left out (`writing`).
+4. The strokes are made as thick as MNIST's, scaled and placed (`like_mnist`).
 """
 
+import re
 import warnings
 
 from support.terminal import Failure
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
 
-LARGEST = 800  # pixels: larger images are reduced first
+LARGEST = 400  # pixels: larger images are reduced first
+COARSE = 100  # pixels: what varies slowly is measured at this size
 INK = 0.5  # pixels with more ink than this belong to a stroke
 GRID = 100  # pixels, five to one of MNIST's: strokes are measured at this height or width
 THINNEST, THICKEST = 10, 17.5  # on that grid: the strokes of most of MNIST's digits
-SPECK = 0.1  # parts smaller than this, compared with the largest, are dust
+FAINTEST = 0.42  # of the pen's strength: less is not ink, as long as this gives a digit
+THICK = 0.18  # of a digit's longer side: no stroke has so much ink around a pixel
+WINDOW = 0.4  # of the image's longer side: no stroke is so thick
+SPECK, SPECK_AT_EDGE = 0.1, 0.3  # parts smaller than this, compared with the largest, are dust
+INSIDE = 0.08  # of the image's longer side: a part this long inside the image is writing
+LEAST_CONTRAST = 0.08  # of the range from black to white
 
 
 def read_image(path):
@@ -24,7 +43,7 @@ def read_image(path):
     Raises a Failure that names the file if it cannot be read or has no ink on it. Of a file with
     several images, reads the first.
     """
-    image = like_mnist(without_specks(ink_on_paper(read_pixels(path))))
+    image = like_mnist(ink_on_paper(read_pixels(path)))
     if not image.any():
         raise Failure(f"{path}: no ink found")
     return image
@@ -87,6 +106,8 @@ def read_pixels(path):
     Raises a Failure that names the file if Pillow cannot read it, or if it is so large that it
     may be a decompression bomb.
     """
+    if re.match(r"(https?|ftp|file):/", str(path)):
+        raise Failure(f"{path}: not a file but a URL; save the image first")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -95,9 +116,11 @@ def read_pixels(path):
             with path.open("rb") as file, Image.open(file) as image:
                 return as_pixels(image)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-            raise Failure(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
+            limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+            raise Failure(f"{path}: {limit}; make the image smaller") from None
         except UnidentifiedImageError:
-            raise Failure(f"{path}: not an image that Pillow can read") from None
+            advice = "convert it, e.g. to JPEG or PNG"
+            raise Failure(f"{path}: not an image that Pillow can read; {advice}") from None
         except Exception as error:  # each of Pillow's decoders raises its own
             reason = getattr(error, "strerror", None) or f"cannot be decoded: {error}"
             raise Failure(f"{path}: {reason}") from None
@@ -125,7 +148,13 @@ def as_pixels(image):
 
 
 def ink_on_paper(pixels):
-    """Tells ink from paper in pixels [h, w, 3]: float32 [h, w], from 0 (paper) to 1 (ink).
+    """Tells ink from paper in pixels [h, w, 3]: float32 [h, w], from 0 (paper) to 1 (ink)."""
+    ink = ink_on_even_paper(pixels)
+    return ink if ink.any() else ink_on_local_paper(pixels)
+
+
+def ink_on_even_paper(pixels):
+    """Returns the ink, float32 [h, w], of a digit with paper all around it, or else zeros.
 
     A pixel's colour is a mixture of the paper's, which varies with the light, and the ink's. Its
     difference from the paper is measured along the ink's colour, where noise has both signs and
@@ -135,11 +164,94 @@ def ink_on_paper(pixels):
     difference = pixels - paper
     distance = length(difference)
     marks = distance > max(0.1, 10 * noise)
-    if not marks.any():
+    if not marks.any() or at_edge(marks).mean() > 0.25:  # ruled lines alone are less
         return np.zeros_like(distance)
     ink = np.median(pixels[marks & (distance > otsu(distance[marks]))], axis=0) - paper
     share = np.einsum("hwc,hwc->hw", difference, ink) / np.maximum(length(ink), 0.05) ** 2
-    return np.clip(share, 0, 1)
+    rim = 1
+    for threshold in FAINTEST, 0.55, 0.7:
+        found = writing(contrasted(share, threshold))
+        inside = np.pad(found[rim:-rim, rim:-rim], rim)
+        if np.array_equal(found, inside) and thickness(found) < THICK:
+            return found
+        rim = 1 + max(found.shape) // 12  # nearer to the edge, it may be pieces of a faint digit
+    return np.zeros_like(distance)
+
+
+def ink_on_local_paper(pixels):
+    """Returns the ink, float32 [h, w], of a digit that may fill the image; without one, zeros."""
+    grey = along_main_direction(pixels)
+    coarse = reduced(grey)
+    paper_is_dark = at_edge(coarse <= otsu(coarse)).mean() > 0.5
+    guess = thinner_than_paper(-grey if paper_is_dark else grey)
+    if thickness(guess) < THICK:
+        return guess
+    other = thinner_than_paper(grey if paper_is_dark else -grey)
+    return min(guess, other, key=thickness)
+
+
+def along_main_direction(pixels):
+    """Returns the colours' coordinate in which details differ the most, float32 [h, w].
+
+    It is the first principal component of the differences from the colours around.
+    """
+    coarse = np.stack([reduced(np.ascontiguousarray(band)) for band in pixels.transpose(2, 0, 1)])
+    size = max(coarse.shape) // 4 | 1
+    details = (coarse - ndimage.uniform_filter(coarse, (1, size, size))).reshape(3, -1)
+    direction = np.linalg.eigh(details @ details.T)[1][:, -1]
+    direction /= abs(direction).sum() * (1 if direction.sum() >= 0 else -1)
+    return (pixels @ direction).astype(np.float32)
+
+
+def thinner_than_paper(grey):
+    """Returns the ink, float32 [h, w], in grey [h, w], where it is the lower of the two.
+
+    The paper is the closing by a window wider than any stroke. Noise is what a reduction averages
+    out.
+    """
+    coarse = reduced(grey)
+    paper = resized(ndimage.grey_closing(coarse, round(WINDOW * max(coarse.shape))), grey.shape)
+    strength = np.clip(paper - grey, 0, None)
+    if strength.max() < LEAST_CONTRAST:
+        return np.zeros_like(grey)
+    pen = np.percentile(strength[strength > otsu(strength)], 90)
+    noise = np.median(abs(grey - resized(coarse, grey.shape)))
+    if pen < max(LEAST_CONTRAST, 8 * noise):
+        return np.zeros_like(grey)
+    return writing(contrasted(strength / pen, FAINTEST))
+
+
+def contrasted(share, threshold):
+    """Spreads shares of the pen's strength, so that the threshold becomes INK: from 0 to 1."""
+    return np.clip(INK + (share - threshold) / 0.8, 0, 1)
+
+
+def reduced(image):
+    """Reduces an image, float32 [h, w], to at most COARSE high and wide."""
+    largest = max(image.shape)
+    if largest <= COARSE:
+        return image
+    size = [max(1, round(n * COARSE / largest)) for n in image.shape[::-1]]
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+def resized(image, shape):
+    """Returns an image, float32 [h, w], interpolated to another shape."""
+    return np.asarray(Image.fromarray(image).resize(shape[::-1], Image.Resampling.BILINEAR))
+
+
+def at_edge(image):
+    """Returns the values along the edge of an image [h, w]: [n]."""
+    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+
+
+def thickness(ink):
+    """Returns how far ink [h, w] reaches around a pixel at most, by its longer side; 1 if none."""
+    stroke = ink > INK
+    if not stroke.any():
+        return 1
+    longer = max(np.ptp(np.flatnonzero(stroke.any(axis))) + 1 for axis in (0, 1))
+    return ndimage.distance_transform_edt(np.pad(stroke, 1)).max() / longer
 
 
 def length(colours):
@@ -177,33 +289,38 @@ def fit_paper(pixels):
 
 def otsu(values):
     """Returns the threshold that best splits values in two (Otsu 1979), below their maximum."""
-    counts, edges = np.histogram(values, 64, (0, values.max()))
+    counts, edges = np.histogram(values, 128, (values.min() - 0.01, values.max() + 0.01))
     sums = np.cumsum(counts * (edges[1:] + edges[:-1]) / 2)
     below = np.cumsum(counts)[:-1]
-    above = len(values) - below
-    gap = sums[:-1] / np.maximum(below, 1) - (sums[-1] - sums[:-1]) / above
+    above = values.size - below
+    gap = sums[:-1] / np.maximum(below, 1) - (sums[-1] - sums[:-1]) / np.maximum(above, 1)
     return edges[1:-1][np.argmax(below * above * gap**2)]
 
 
-def without_specks(ink):
-    """Erases what is not writing from ink [h, w]: dust, and shadows that reach the image's edge.
+def writing(ink):
+    """Erases what is not writing from ink [h, w]: dust, and what frames the image.
 
-    Works on a grid of about 125x125 cells, where strokes with small gaps hold together.
+    Works on a grid of about 125x125 cells, where strokes with small gaps hold together. A part of
+    the digit may reach the image's edge. But if another part is wholly inside, a part in one of
+    the image's corners is a table, a shadow, or a scanner's border.
     """
     height, width = ink.shape
     cell = -(-max(height, width) // 125)
     padded = np.pad(ink > INK, [(0, -height % cell), (0, -width % cell)])
     cells = padded.reshape(len(padded) // cell, cell, -1, cell).any((1, 3))
-    labels = np.arange(1, cells.size + 1).reshape(cells.shape) * cells
-    before = None
-    while not np.array_equal(labels, before):  # a part's largest label spreads all over it
-        before, labels = labels, grow(labels) * cells
+    labels, count = ndimage.label(cells, np.ones([3, 3]))
+    if not count:
+        return np.zeros_like(ink)
     sizes = np.bincount(labels.ravel())
+    lengths = [0] + [
+        max(np.subtract(s.stop, s.start) for s in box) for box in ndimage.find_objects(labels)
+    ]
+    inside = np.array(lengths)
+    inside[at_edge(labels)] = 0
+    if inside.max() >= INSIDE * max(cells.shape):
+        sizes[labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = 0
     sizes[0] = 0
-    at_edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    inside = sizes.copy()
-    inside[at_edge] = 0
-    if inside.max() >= 10:  # more than dust: the writing does not reach the edge
-        sizes = inside
-    keep = grow(sizes[labels] > SPECK * sizes.max())
+    least = np.full(count + 1, SPECK)
+    least[at_edge(labels)] = SPECK_AT_EDGE
+    keep = ndimage.maximum_filter((sizes > least * sizes.max())[labels], 3)
     return ink * keep.repeat(cell, 0).repeat(cell, 1)[:height, :width]

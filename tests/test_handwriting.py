@@ -4,6 +4,7 @@ import io
 import os
 import struct
 import zlib
+from pathlib import Path
 
 from support import input_data
 from support.checkpoints import restore
@@ -17,6 +18,7 @@ from PIL import Image, ImageDraw
 from double_conv import DoubleConv
 
 TWO = [(0, 40), (20, 5), (70, 5), (85, 35), (70, 75), (0, 150), (95, 145)]
+UNIT = [(np.cos(t), np.sin(t)) for t in np.linspace(0, 2 * np.pi, 60)]
 RING = [(50 + 50 * np.cos(t), 75 + 75 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 60)]
 
 
@@ -80,6 +82,12 @@ def test_the_box_stays_inside_if_the_ink_is_all_on_one_side():
     ink = np.zeros([300, 300])
     ink[10:290, 10:30] = ink[240:290, 10:290] = 1
     assert extent(like_mnist(ink)) == [20, 20]
+
+
+def test_there_are_four_pixels_of_paper_around_a_square():
+    image = like_mnist(np.pad(np.ones([100, 100]), 50)).reshape(28, 28)
+    rows, columns = (np.flatnonzero(image.any(axis)) for axis in (1, 0))
+    assert list(rows) == list(columns) == list(range(4, 24))
 
 
 def test_edges_are_antialiased():
@@ -216,6 +224,83 @@ def test_a_digit_that_reaches_one_edge_or_all_is_kept(tmp_path, bottom, right):
     assert_alike(read_image(saved(grey(ink), tmp_path / "two.png")), like_mnist(ink))
 
 
+@pytest.mark.parametrize("light", [False, True], ids=["dark on light", "light on dark"])
+@pytest.mark.parametrize("margin", [0, 3])
+@pytest.mark.parametrize("points", [TWO, RING], ids=["two", "ring"])
+def test_a_digit_cropped_to_its_ink_is_read(tmp_path, points, margin, light):
+    ink = draw(points)
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis)) for axis in (1, 0))
+    top, left = rows[0] - margin, columns[0] - margin
+    tight = ink[top : rows[-1] + 1 + margin, left : columns[-1] + 1 + margin]
+    path = saved(grey(1 - tight if light else tight), tmp_path / "digit.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.03)
+
+
+def test_a_ring_that_fills_the_image_is_read_in_either_colour(tmp_path):
+    ink = draw([(100 + 80 * x, 100 + 80 * y) for x, y in UNIT], 40, (200, 200), (0, 0))
+    dark, light = (
+        read_image(saved(grey(image), tmp_path / "zero.png")) for image in (ink, 1 - ink)
+    )
+    assert_alike(dark, like_mnist(ink))
+    assert_alike(light, like_mnist(ink))
+
+
+def test_a_part_that_reaches_the_edge_is_kept_beside_one_that_does_not(tmp_path):
+    ink = np.maximum(draw([(0, 0), (0, 80), (60, 80)]), draw([(100, 30), (100, 250)]))
+    path = saved(grey(ink), tmp_path / "four.png")
+    assert_alike(read_image(path), like_mnist(ink))
+
+
+def test_a_blot_does_not_displace_a_digit_at_the_edge(tmp_path):
+    ink = draw(TWO, at=(200, 70))
+    blotted = np.maximum(ink, draw([(0, 0), (0, 1)], pen=12, at=(60, 150)))
+    path = saved(grey(blotted), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+def test_a_scanners_black_border_is_not_ink(tmp_path, share):
+    ink = draw(TWO)
+    image = np.asarray(grey(ink)).copy()
+    image[: round(300 * share)] = image[:, : round(300 * share)] = 0
+    path = saved(Image.fromarray(image), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink))
+
+
+def test_a_table_and_a_shadow_beside_the_paper_are_not_ink(tmp_path):
+    ink = draw(TWO)
+    image = np.asarray(in_shadow(ink[::-1], 110, 0.2))[::-1].copy()
+    image[:40] = np.random.default_rng(0).integers(60, 110, (40, 300))
+    path = saved(Image.fromarray(image), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.03)
+
+
+def test_a_stroke_of_half_the_strength_is_kept(tmp_path):
+    ink = draw(TWO)
+    faint = ink * np.where(np.arange(300) < 150, 0.5, 1)[:, None]
+    path = saved(grey(faint), tmp_path / "two.png")
+    image = read_image(path)
+    assert extent(image) == extent(like_mnist(ink))
+    assert image.reshape(28, 28)[:12].max() >= 0.5
+
+
+def test_lines_fainter_than_the_pen_are_not_ink(tmp_path):
+    ink = draw(TWO)
+    lines = 0.5 * (np.arange(300) % 40 // 3 == 5)[:, None] * np.ones(300)
+    path = saved(grey(np.maximum(ink, lines)), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.04)
+
+
+@pytest.mark.parametrize(("strength", "read"), [(0.15, True), (0.05, False)])
+def test_the_least_contrast(tmp_path, strength, read):
+    path = saved(grey(strength * draw(TWO)), tmp_path / "two.png")
+    if read:
+        assert_alike(read_image(path), like_mnist(draw(TWO)), 0.03)
+    else:
+        with pytest.raises(Failure, match="no ink found$"):
+            read_image(path)
+
+
 def test_of_several_images_the_first_is_read(tmp_path):
     path = tmp_path / "two.gif"
     grey(draw(TWO)).save(path, save_all=True, append_images=[grey(draw(RING))])
@@ -245,14 +330,18 @@ def encoded(image, format):
 
 
 FILES = {
-    "no image": (b"hello\n", "not an image that Pillow can read"),
+    "no image": (b"hello\n", "not an image that Pillow can read; convert it, e.g. to JPEG or PNG"),
     "empty": (b"", "not an image that Pillow can read"),
+    "HEIC": (b"\0\0\0\x18ftypheic" + bytes(100), "convert it, e.g. to JPEG or PNG"),
     "truncated PNG": (encoded(grey(draw(TWO)), "PNG")[:1000], "cannot be decoded: "),
     "truncated JPEG": (encoded(grey(draw(TWO)), "JPEG")[:2000], "cannot be decoded: "),
     "no decoder": (b"\x89HDF\r\n\x1a\n" + bytes(100), "cannot be decoded: "),
     "corrupt size": (b"P5\nn0 30 255\n" + bytes(900), "cannot be decoded: "),
-    "bomb": (png_header(50000, 50000), "more than 89,478,485 pixels"),
-    "bomb that Pillow only warns of": (png_header(10000, 10000), "more than 89,478,485 pixels"),
+    "bomb": (png_header(50000, 50000), "more than 89,478,485 pixels; make the image smaller"),
+    "bomb that Pillow only warns of": (
+        png_header(10000, 10000),
+        "more than 89,478,485 pixels; make the image smaller",
+    ),
     "blank": (encoded(Image.new("L", (300, 200), 255), "PNG"), "no ink found"),
     "blank, uneven": (encoded(shaded_and_noisy(np.zeros([200, 300])), "PNG"), "no ink found"),
     "one pixel": (encoded(Image.new("L", (1, 1)), "PNG"), "no ink found"),
@@ -269,6 +358,11 @@ def test_a_file_without_a_digit_is_one_line_with_its_name(tmp_path, name):
     assert str(failure.value).startswith(f"{path}: ")
     assert reason in str(failure.value)
     assert "\n" not in str(failure.value)
+
+
+def test_a_url_is_named_as_such():
+    with pytest.raises(Failure, match="not a file but a URL; save the image first$"):
+        read_image(Path("https://example.com/two.png"))
 
 
 def test_a_missing_file_is_one_line_with_its_name(tmp_path):
