@@ -101,6 +101,13 @@ def test_feature_maps_of_both_layers_are_eight_in_a_row_in_order(top, maps):
         np.testing.assert_allclose(found, shades(maps[:, :, k]), atol=2)
 
 
+@pytest.mark.parametrize(("layer", "rows"), [("layer 1", 4), ("layer 2", 8)])
+def test_rows_of_feature_maps_are_numbered_by_their_first_map(layer, rows):
+    (axes,) = (a for a in Hand().canvas.figure.axes if a.get_title(loc="left").startswith(layer))
+    labels = {label.get_position()[1]: label.get_text() for label in axes.get_yticklabels()}
+    assert labels == {46 * (row + 0.5): str(8 * row + 1) for row in range(rows)}  # 46 pixels each
+
+
 def test_bars_are_the_probabilities_and_the_predictions_is_black():
     hand = hand_after(ONE)
     chart = hand.picture()[476 : 476 + 136, 30 : 30 + 616]
