@@ -543,8 +543,7 @@ def test_download_has_a_bar_on_a_terminal(mirrors, data_dir):
 
 def test_data_dir_that_cannot_be_written_is_one_line(data_dir):
     data_dir.chmod(0o500)
-    data_dir.parent.chmod(0o755)
-    if os.geteuid() == 0:
+    if os.access(data_dir, os.W_OK):
         pytest.skip("root may write all")
     with pytest.raises(Failure, match="Permission denied; choose another --data-dir"):
         read_data_sets(data_dir)
