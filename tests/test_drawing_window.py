@@ -198,6 +198,7 @@ def test_other_buttons_and_lines_from_outside_draw_nothing(button, start):
     hand.draw([start, (300, 200)], button)
     hand.canvas.draw()
     assert not hand.images
+    assert hand.ink().max() < 0.5  # no more than the hint, which is grey
     assert hand.prediction() == ""
 
 

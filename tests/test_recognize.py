@@ -168,7 +168,7 @@ def test_file_that_cannot_be_read_has_a_line_on_stderr_and_the_others_are_read(r
     out, err = run_recognize(reader[1], tmp_path / "new", *files, code=1)
     assert re.sub(r"\(.*?\)", "", out) == "box.png: 0 \nbar.png: 1 \n"
     lines = err.splitlines()
-    assert lines[1] == f"{bad}: not an image that Pillow can read"
+    assert lines[1].startswith(f"{bad}: not an image that Pillow can read")
     assert lines[2] == f"{tmp_path / 'missing.png'}: No such file or directory"
     assert lines[-1] == "recognize.py: 2 of 4 files could not be read"
     assert pngs(tmp_path / "new") == FIGURES

@@ -125,8 +125,9 @@ def test_titles_name_the_layer_the_sub_filter_and_what_is_drawn(network, test_se
 
 
 @pytest.mark.parametrize("suffix", ["", ".index", ".meta", ".data-00000-of-00001"])
-def test_a_file_of_a_checkpoint_names_it(suffix):
-    assert str(visualize_filters.checkpoint(f"a/train_data-7{suffix}")) == "a/train_data-7"
+def test_a_file_of_a_checkpoint_names_it(monkeypatch, suffix):
+    monkeypatch.setattr("sys.argv", ["visualize_filters.py", f"a/train_data-7{suffix}"])
+    assert str(visualize_filters.options().checkpoint) == "a/train_data-7"
 
 
 def test_the_last_checkpoint_of_double_convs_default_run_is_the_default():
