@@ -109,8 +109,11 @@ PHRASES = [
     "| 2 | `single_conv.py`: `num_filters = 4` | "
     f"{spread('single-4-filters', SEEDS_OF_TRY_THIS)} instead of {TRY_THIS}: "
     f"four filters do most of the work of {single_conv.num_filters}",
-    "| 3 | `python single_conv.py --steps 10000`",
-    "| 4 | `single_conv.py`:",
+    "| 3 | `python single_conv.py --steps 10000` | "
+    f"{spread('single-10001-steps', range(1, 6))} (5 seeds)",
+    "| 4 | `single_conv.py`: `var_list=self.trainable_variables[1:]` in `train_step`, so that the "
+    f"filters stay at their random start | {spread('single-frozen-filters', SEEDS_OF_TRY_THIS)} "
+    f"instead of {TRY_THIS}",
     "| 5 | `double_conv.py`: `keep_prob=1.0` in `train_step` | "
     f"{spread('double-without-dropout', WITHOUT_DROPOUT)} instead of {spread('double', DOUBLE)} "
     f"({len(WITHOUT_DROPOUT)} seeds)",
