@@ -12,6 +12,7 @@ Example:
     python recognize.py --mistakes    # test digits that the network gets wrong
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,8 @@ def recognize(network, paths):
     for path in paths:
         try:
             images.append(handwriting.read_image(path))
-            names.append(path.name)
+            # A name that is not UTF-8, from an old zip file, can be neither printed nor drawn.
+            names.append(os.fsencode(path.name).decode(errors="replace"))
         except Failure as failure:
             print_stderr(str(failure))
     if not images:

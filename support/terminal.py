@@ -104,7 +104,7 @@ def progress(steps):
             start = time.perf_counter()
     if len(steps) > 1:
         count, seconds = len(steps) - 1, time.perf_counter() - start
-        print_stderr(f"{count} steps in {seconds:.1f} s ({count / seconds:.3g} steps/s)")
+        print_stderr(f"{count} steps in {seconds:.1f} s ({count / seconds:.1f} steps/s)")
 
 
 def integer(low, high=2**31 - 1):
