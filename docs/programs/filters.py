@@ -24,7 +24,8 @@ from single_conv import SingleConv
 
 # Distances from the middle of an image.
 DOWN, ACROSS = np.mgrid[-13.5:14, -13.5:14]
-ANGLES = range(0, 180, 15)  # degrees; 0 is level, 45 is /, 90 upright, 135 is \
+DIRECTIONS = {"level": 0, "/": 45, "upright": 90, "\\": 135}  # degrees
+ACROSS_FROM = {"level": "upright", "/": "\\", "upright": "level", "\\": "/"}
 
 
 def stroke(angle):
@@ -34,28 +35,34 @@ def stroke(angle):
     return np.clip(2 - distance, 0, 1).astype(np.float32).ravel()
 
 
-def print_answers(network):
-    """Prints how each filter of the first layer answers to strokes.
+def responses(network):
+    """Returns the first layer's responses to strokes: {direction: float32 [filter]}.
 
-    An answer is the mean of h_conv1 up to 10 pixels from the middle, where no stroke ends.
+    A response is the mean of h_conv1 up to 10 pixels from the middle, where no stroke ends.
     """
-    h_conv1 = network(np.stack([stroke(angle) for angle in ANGLES])).h_conv1.numpy()
-    answers = h_conv1[:, np.hypot(DOWN, ACROSS) < 10].mean(axis=1)  # [angle, filter]
-    named = dict(zip(ANGLES, answers))
+    h_conv1 = network(np.stack([stroke(angle) for angle in DIRECTIONS.values()])).h_conv1.numpy()
+    return dict(zip(DIRECTIONS, h_conv1[:, np.hypot(DOWN, ACROSS) < 10].mean(axis=1)))
+
+
+def print_responses(network):
+    """Prints which strokes each filter of the first layer responds to, and how clearly.
+
+    A filter whose weakest response is over half of its strongest responds to any stroke.
+    """
+    found = responses(network)
     W = network.W_conv1.numpy()[:, :, 0]  # [5, 5, filter]
-    with np.errstate(divide="ignore", invalid="ignore"):  # a filter may not answer at all
-        ratios = [
-            named[90] / named[0],
-            named[135] / named[45],
-            answers.min(axis=0) / answers.max(axis=0),
-        ]
-        positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
-    print("\n| filter | strongest at | upright : level | \\ : / | weakest : strongest | one sign |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
+    print("\n| filter | level | / | upright | \\ | responds to | times | one sign |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for k in range(W.shape[-1]):
-        strongest = ANGLES[answers[:, k].argmax()]
-        sign = max(positive[k], 1 - positive[k])
-        columns = [str(k + 1), f"{strongest}°", *(f"{r[k]:.3g}" for r in ratios), f"{sign:.0%}"]
+        response = {direction: float(found[direction][k]) for direction in DIRECTIONS}
+        strongest = max(response, key=response.get)
+        across = response[ACROSS_FROM[strongest]]
+        times = f"{response[strongest] / across:.1f}" if across else "inf"
+        if min(response.values()) > max(response.values()) / 2:
+            strongest, times = "any", ""
+        sign = f"{max(positive[k], 1 - positive[k]):.0%}"
+        columns = [str(k + 1), *(f"{r:.3f}" for r in response.values()), strongest, times, sign]
         print(f"| {' | '.join(columns)} |")
     print()
 
@@ -79,28 +86,27 @@ def print_single(trained, test):
     """Prints what the guide says of the first network; filters are counted from 1."""
     images, initial = test.images[:100], SingleConv()
     for name, network in ("trained", trained), ("initial", initial):
-        answers = np.abs(common.conv2d(images.reshape(-1, 28, 28, 1), network.W_conv1))
-        removed = share((answers > 0) & (answers <= 0.2), answers > 0)
-        nothing = np.mean(network(images).h_conv1 == 0)
-        print(f"{name}: 0.2 removes {removed} of the answers; {nothing:.0%} of h_conv1 is 0")
-    found = correlation(trained.W_conv1, initial.W_conv1)
-    print(f"W_conv1, trained and initial: correlation {found}")
-    print_answers(trained)
+        sums = np.abs(common.conv2d(images.reshape(-1, 28, 28, 1), network.W_conv1))
+        print(f"removed by 0.2, {name}: {share((sums > 0) & (sums <= 0.2), sums > 0)}")
+        print(f"zeros in h_conv1, {name}: {np.mean(network(images).h_conv1 == 0):.0%}")
+    print(f"correlation of W_conv1: {correlation(trained.W_conv1, initial.W_conv1)}")
+    print_responses(trained)
 
     layers = trained(test.images[:12])
     seven, zero = layers.h_pool1.numpy()[0], layers.h_conv1.numpy()[10]
-    strongest = f"map 7 {seven[..., 6].max():.2f}, map 15 {seven[..., 14].max():.2f}"
-    print(f"first 7: strongest response in {strongest}")
-    upper = np.arange(14) < 6
-    print(f"first 7: in the map's upper six rows, filters 1 to 16: {shares(seven, upper)}")
+    print(f"first 7, maxima: {' '.join(f'{x:.2f}' for x in seven.max((0, 1)))}")
+    print(f"first 7, upper six rows: {shares(seven, np.arange(14) < 6)}")
     ink = test.images[10].reshape(28, 28, 1)
     parts = {
-        "left and right of the middle": np.abs(ACROSS) > np.abs(DOWN),
-        "above and below the middle": np.abs(DOWN) > np.abs(ACROSS),
-        "upper right and lower left": ACROSS * DOWN < 0,
+        "left and right": np.abs(ACROSS) > np.abs(DOWN),
+        "top and bottom": np.abs(DOWN) > np.abs(ACROSS),
     }
     for name, part in parts.items():
-        print(f"0: {name}: ink {shares(ink, part)}; filters 1 to 16: {shares(zero, part)}")
+        print(f"0, {name}, ink: {shares(ink, part)}")
+        print(f"0, {name}: {shares(zero, part)}")
+    y_conv = layers.y_conv.numpy()[networks.INDEX]
+    first, second = y_conv.argsort()[:-3:-1]
+    print(f"the picture's digit: {first} {y_conv[first]:.0%}, {second} {y_conv[second]:.0%}")
 
 
 def print_double(trained, test):
@@ -108,8 +114,8 @@ def print_double(trained, test):
     initial = DoubleConv()
     for name in "W_conv1", "W_conv2", "W_fc1":
         found = correlation(getattr(trained, name), getattr(initial, name))
-        print(f"{name}, trained and initial: correlation {found}")
-    print_answers(trained)
+        print(f"correlation of {name}: {found}")
+    print_responses(trained)
 
     h_pool1, W = trained(test.images[:50]).h_pool1, trained.W_conv2
     outputs = [
@@ -117,23 +123,23 @@ def print_double(trained, test):
         for f in range(32)
     ]
     largest = np.max(outputs, axis=0) / np.sum(outputs, axis=0)  # [64]
-    low, high = largest.min(), largest.max()
-    print(f"the largest of a filter's 32 outputs is {low:.0%} to {high:.0%} of their sum")
+    print(f"largest of a filter's 32 outputs: {largest.min():.0%} to {largest.max():.0%}")
+    biases = [k + 1 for k, b in enumerate(trained.b_conv1.numpy()) if b > 0]
+    print(f"first layer's biases above 0: {' '.join(map(str, biases))}")
 
     y_conv, labels = common.probabilities(trained, test.images).numpy(), test.labels.argmax(1)
     order, p = y_conv.argsort(axis=1), y_conv.max(axis=1)
     wrong = order[:, -1] != labels
-    second = np.sum(order[wrong, -2] == labels[wrong])
-    print(f"{wrong.sum()} mistakes; the label is the second most probable digit in {second}")
-    print(
-        f"median probability: mistakes {np.median(p[wrong]):.2f}, others {np.median(p[~wrong]):.6f}"
-    )
-    print(f"mistakes made with more than 90%: {np.sum(p[wrong] > 0.9)}")
+    print(f"mistakes: {wrong.sum()}")
+    print(f"the label is second: {np.sum(order[wrong, -2] == labels[wrong])}")
+    print(f"median probability, mistakes: {np.median(p[wrong]):.2f}")
+    print(f"median probability, others: {np.median(p[~wrong]):.6f}")
+    print(f"mistakes with more than 90%: {np.sum(p[wrong] > 0.9)}")
 
 
 def main():
     single, double, mnist = networks.trained_networks(networks.options(__doc__))
-    print(f"## The first network\n\n{mnist.name}")
+    print(f"## The first network\n\ndata: {mnist.name}")
     print_single(single, mnist.test)
     print("\n## The second network\n")
     print_double(double, mnist.test)
