@@ -38,6 +38,11 @@ def test_a_rung_counts_the_mistakes(write):
     assert luck.rung("double") == [what, "2", "0.9850 ± 0.0071", "150"]
 
 
+def test_a_single_seed_has_no_deviation(write):
+    write("double", [0.99])
+    assert luck.rung("double")[1:] == ["1", "0.9900", "100"]
+
+
 def test_paired_test_is_that_of_scipy():
     before = {1: 0.97, 2: 0.96, 3: 0.98, 4: 0.97, 9: 0.5}
     after = {1: 0.96, 2: 0.955, 3: 0.981, 4: 0.95, 7: 0.1}

@@ -47,7 +47,12 @@ CHANGES = {
 
 
 def mean_and_deviation(values):
-    """Returns "mean ± standard deviation"; the latter is the sample's (divided by n - 1)."""
+    """Returns "mean ± standard deviation", of one value only the mean.
+
+    The standard deviation is the sample's (divided by n - 1).
+    """
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
     return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
 
 
