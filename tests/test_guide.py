@@ -183,7 +183,7 @@ def convolution():
         f"The accuracy falls to {mean('single-without-abs')}",
         f"it is lower for {without_abs.worse} of {without_abs.seeds} seeds",
         r"the name of $\max(0, \cdot)$",
-        "its derivative is 0 or 1",
+        "Its derivative is 0 or 1",
         "**Why 0.2?**",
         "divided by 23, so that a straight edge of full ink gives exactly 1",
         f"removes {recorded(FIRST, 'removed by 0.2, trained')} of the sums that are not 0",
@@ -223,6 +223,7 @@ def from_maps_to_a_loss():
 
 def gradient():
     rate = SingleConv().optimizer._learning_rate
+    delta = float(recorded(PATCH, "before training, delta"))
     top, *_, bottom = (row.split() for row in after(PATCH, "the gradient by hand:", 5))
     ink = after(PATCH, "ink around row 10, column 10:", 5)
     nonzero, positions = recorded(PATCH, "positions whose delta is not 0").split(" of ")
@@ -235,9 +236,9 @@ def gradient():
         f"x(i + r - {reach}, j + s - {reach})",
         f"Take the 7 and filter {one_patch.FILTER} again, before training. At row {one_patch.ROW}, "
         f"column {one_patch.COLUMN}, $c = {recorded(PATCH, 'before training, c')}$",
-        rf"$\delta = {recorded(PATCH, 'before training, delta')}$",
-        f"the pixel under the weight at the upper left is {ink[0].split()[0]}, so this place gives it "
-        f"{float(recorded(PATCH, 'before training, delta')) * float(ink[0].split()[0]):.4f}",
+        rf"$\delta = {delta}$",
+        f"the pixel under the weight at the upper left is {ink[0].split()[0]}",
+        f"so this place gives it {delta * float(ink[0].split()[0]):.4f}",
         f"Of {positions} positions, {nonzero} pass something on",
         f"their sum is {recorded(PATCH, 'the gradient of the weight at the upper left')}",
         f"The five of the top row get {listed(top, ' and ')}, those of the bottom row "
@@ -363,9 +364,9 @@ def second_network():
         f"three numbers of 4 bytes per parameter, hence the {3 * 4 * total / 1e6:.1f} MB",
         f"![the first layer's {n1} filters",
         f"![the second layer's {n2} filters",
-        "At least 10 times as much as to strokes across",
-        f"filters {kinds['upright']} respond to upright ones, {kinds['level']} to level ones",
-        f"{kinds['/']} to `/`, {kinds[falling]} to `{falling}`",
+        f"Filters {kinds['upright']} respond to upright strokes at least 10 times as much",
+        f"so do {kinds['level']} to level ones",
+        f"{kinds['/']} to `/`, and {kinds[falling]} to `{falling}`",
         *("Filter 5 looks for", "corner of a 4, 10 for", "one of a 7, 38 for"),  # in patches.png
         *('55 for "("', "60 for a cross, 61 for the loop of a 6"),
         "Where a bias is above 0, even empty paper responds: map 11 is pale gray around the 1s",
@@ -420,9 +421,8 @@ def mistakes():
         f"gets wrong, {wrong} of {TEST:,}. In {second} of them",
         f"the prediction is {recorded(SECOND, 'median probability, mistakes')}",
         "against over 0.9999",
-        f"{recorded(SECOND, 'mistakes with more than 90%')} of the mistakes are made with over 90%",
+        f"{recorded(SECOND, 'mistakes with more than 90%')} mistakes are made with over 90%",
         "by its mass in 20×20 of 28×28 pixels",
-        "Try a 7 with a crossbar",
     ]
 
 
@@ -476,7 +476,7 @@ def results():
     date = "2026-11-25"
     # tests/test_visualize_filters.py restores the checkpoint of the post's program.
     return [
-        "Python 3.11.7, TensorFlow 2.21.0",
+        "AMD EPYC (AVX512-BF16, no AMX), Python 3.11.7, TensorFlow 2.21.0",
         f"| one layer | {single[1]:g} | `python single_conv.py` | {date} |",
         f"| two layers | {double[1]:g} | `python double_conv.py` | {date} |",
         f"bfloat16 | {bfloat16[1]:g} | `python double_conv.py --bfloat16` | {date} |",
@@ -486,7 +486,8 @@ def results():
         "TensorFlow 0.12.1's",
         f"a relative {LIMITS[0]}, at step 20 by less than {LIMITS[20]}.",
         date,
-        '"5% to 95%" are the quantiles',
+        "5% to 95%",
+        "[seed-1-elsewhere.csv](seeds/seed-1-elsewhere.csv)",
         *markdown(map(luck.summary, seeds.EXPERIMENTS)),
         "Seed 1 of the first network",
         f"): {min(elsewhere()):.4f} to {max(elsewhere()):.4f}.",

@@ -82,7 +82,8 @@ def test_histogram_has_every_seed_and_shades_nine_in_ten():
 
 def test_ladder_has_a_dot_per_seed_and_the_mean_of_each_rung():
     (axes,) = luck.draw_ladder().axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(luck.LADDER.values())
+    labels = [" ".join(label.get_text().split()) for label in axes.get_yticklabels()]
+    assert labels == [f"{i}. {what}" for i, what in enumerate(luck.LADDER.values(), start=1)]
     for y, experiment in enumerate(luck.LADDER):
         values = np.array(list(seeds.read(experiment).values()))
         dots, mean = (line for line in axes.lines if set(line.get_ydata()) == {y})

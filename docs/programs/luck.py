@@ -10,6 +10,7 @@ Example:
 """
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,14 +146,15 @@ def draw_ladder():
             va="center",
             fontsize=11,
         )
-    axes.set_yticks(range(len(LADDER)), LADDER.values(), fontsize=10)
-    axes.invert_yaxis()
+    labels = [f"{number}. {what}" for number, what in enumerate(LADDER.values(), start=1)]
+    axes.set_yticks(range(len(LADDER)), [textwrap.fill(t, 36) for t in labels], fontsize=10)
+    axes.set_ylim(len(LADDER) - 0.4, -0.6)  # from top to bottom
     axes.set_xscale("log")
-    axes.set_xlim(1200, 45)  # to the right, fewer mistakes
+    axes.set_xlim(1200, 40)  # to the right, fewer mistakes
     ticks = [1000, 500, 300, 200, 100, 70]
     axes.set_xticks(ticks, map(str, ticks), fontsize=10)
     axes.minorticks_off()
-    axes.set_xlabel("mistakes of 10,000 test digits: a dot per seed, their mean, its accuracy")
+    axes.set_xlabel("mistakes of 10,000 test digits; a dot per seed, and the mean accuracy")
     axes.grid(axis="x", color="#cfd8e3")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
