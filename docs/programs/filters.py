@@ -95,7 +95,6 @@ def print_single(trained, test):
     layers = trained(test.images[:12])
     seven, zero = layers.h_pool1.numpy()[0], layers.h_conv1.numpy()[10]
     print(f"first 7, maxima: {' '.join(f'{x:.2f}' for x in seven.max((0, 1)))}")
-    print(f"first 7, upper six rows: {shares(seven, np.arange(14) < 6)}")
     ink = test.images[10].reshape(28, 28, 1)
     parts = {
         "left and right": np.abs(ACROSS) > np.abs(DOWN),
