@@ -15,6 +15,7 @@ import datetime
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -203,7 +204,7 @@ class Experiment(NamedTuple):
     """A network, and how it is trained."""
 
     network: type  # called with a seed
-    train: callable
+    train: Callable
     steps: int
 
 
