@@ -497,6 +497,7 @@ def results():
         f"{double_conv.batch_size}, Adam at {adam}, dropout of half of the {double_conv.num_fc:,}",
         "as far from 0.",
         *markdown(map(luck.change, luck.CHANGES)),
+        f"filters.py train_data-{STEPS['double'] - 1}` printed",
         f"checkpoint of `double_conv.py`, seed 1. {date}.",
         "mistakes of 10,000",
     ]
