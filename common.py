@@ -8,7 +8,10 @@ Y_ = tf.TensorSpec([None, 10], name="optimizer/y-input")
 
 
 def weight_variable(shape, random, name):
-    """Returns a float32 variable, truncated normal (stddev 0.1), from `random`, a Generator."""
+    """Returns a float32 variable drawn by `random`, a tf.random.Generator.
+
+    Its distribution is a truncated normal one, with stddev 0.1.
+    """
     initial = random.truncated_normal(shape, stddev=0.1)
     return tf.Variable(initial, name=name)
 
@@ -48,13 +51,14 @@ def accuracy(y_conv, y_):
     return tf.reduce_mean(tf.cast(correct_prediction, tf.float32))
 
 
-def probabilities(network, images):
-    """Returns the network's y_conv, float32 [n, 10], for images, float32 [n, 784].
+def batches(images):
+    """Returns images [n, 784] in batches of 500: all 10,000 at once would take gigabytes."""
+    return [images[i : i + 500] for i in range(0, len(images), 500)]
 
-    Evaluates 500 digits at a time: all 10,000 at once would take gigabytes.
-    """
-    batches = [images[i : i + 500] for i in range(0, len(images), 500)]
-    return tf.concat([network(x).y_conv for x in batches], 0)
+
+def probabilities(network, images):
+    """Returns the network's y_conv, a float32 tensor [n, 10], for images, float32 [n, 784]."""
+    return tf.concat([network(x).y_conv for x in batches(images)], 0)
 
 
 def accuracy_on(network, test):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, fast_ops, input_data, summaries, terminal
+from support import checkpoints, fast_ops, files, input_data, summaries, terminal
 
 import tensorflow as tf
 
@@ -151,7 +151,8 @@ def options():
     parser.add_argument(
         "--bfloat16",
         action="store_true",
-        help="multiply in bfloat16: faster on CPUs with AVX512-BF16 or AMX, else perhaps slower",
+        help="multiply in bfloat16: faster on CPUs with AVX512-BF16 or AMX, perhaps slower on "
+        "others",
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(
@@ -161,7 +162,9 @@ def options():
         "the result is that of an uninterrupted run",
     )
     existing.add_argument(
-        "--overwrite", action="store_true", help="delete the checkpoints and start over"
+        "--overwrite",
+        action="store_true",
+        help="delete this script's checkpoints in that folder, and start over",
     )
     return parser.parse_args()
 
@@ -176,6 +179,7 @@ def main():
         "seed": args.seed,
         "bfloat16": args.bfloat16,
     }
+    files.check_folder(args.log_dir, "--log-dir")  # before --overwrite deletes anything
     saver = checkpoints.Saver(args.checkpoint_dir, network, settings)
     first, run = saver.begin(args.steps, args.resume, args.overwrite)
     mnist.train.skip(first, batch_size)
@@ -196,7 +200,7 @@ def main():
                     summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
                     if i % filters_every == 0:
                         summaries.filters("filters", network.W_conv1)
-                # Before its line is printed: who has read it can stop, and --resume from there.
+                # Saved before its line is printed, so that --resume continues from a step you saw.
                 saver.save(i, run=writer.folder.name)
                 terminal.print_stdout(f"step {i}, training accuracy {accuracy:g}")
 

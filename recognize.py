@@ -2,7 +2,7 @@
 
 The post ends with the filters; this asks what the network concludes from them.
 Restores a checkpoint of double_conv.py and reads image files, one digit each:
-photos, scans or drawings, in any size and colour. A line per file tells the
+photos, scans or drawings, in any size and colour. Prints a line per file: the
 digit and its probability. Three figures show the digits as the network gets
 them, with both layers' feature maps and with the ten probabilities of each.
 
@@ -24,7 +24,7 @@ import numpy as np
 
 import common
 from double_conv import DoubleConv
-from visualize_filters import checkpoint_path, visualize
+from visualize_filters import visualize
 
 MOST = 100  # digits in a figure: more take gigabytes of memory
 
@@ -34,7 +34,7 @@ class Digits(NamedTuple):
 
     images: np.ndarray  # float32 [n, 784]
     y_conv: np.ndarray  # float32 [n, 10]
-    what: str  # what the images are, e.g. "images of handwriting"
+    description: str  # what the images are, e.g. "images of handwriting"
     labels: np.ndarray | None = None  # int [n], given for mistakes
     names: list | None = None  # the names of the files, if the images are from files
 
@@ -55,7 +55,7 @@ def recognize(network, paths):
     if not images:
         raise Failure("none of the files could be read")
     images = np.array(images)
-    y_conv = network(images).y_conv.numpy()
+    y_conv = common.probabilities(network, images).numpy()
     for name, p in zip(names, y_conv):
         print_stdout(f"{name}: {p.argmax()} ({figures.probability(p.max())})")
     return Digits(images, y_conv, "images of handwriting", names=names)
@@ -67,36 +67,27 @@ def find_mistakes(network, test):
     y_conv = common.probabilities(network, test.images).numpy()
     wrong = y_conv.argmax(1) != labels
     print_stdout(f"{wrong.sum()} of {len(labels):,} test digits are misclassified")
-    what = "misclassified test digits"
-    return Digits(test.images[wrong], y_conv[wrong], what, labels=labels[wrong])
+    description = "misclassified test digits"
+    return Digits(test.images[wrong], y_conv[wrong], description, labels=labels[wrong])
 
 
 def draw(network, digits, count, title):
     """Returns three figures of the first `count` digits: both layers, and the predictions."""
-    images, y_conv, what, labels, names = (
-        field if field is None or isinstance(field, str) else field[:count] for field in digits
-    )
-    layers = visualize(network, images, 1, what, title)
-    heading = f"Probabilities of the ten digits for {len(images)} {what}\n{title}"
-    return [*layers, figures.draw_predictions(images, y_conv, heading, labels, names)]
-
-
-def open_window(network):
-    """Opens the window to draw digits in, and returns when it is closed."""
-
-    def look(image):
-        layers = network(image[np.newaxis])
-        return [layer.numpy()[0] for layer in (layers.y_conv, layers.h_pool1, layers.h_pool2)]
-
-    drawing_window.open_window(look)
+    images, y_conv = digits.images[:count], digits.y_conv[:count]
+    layers = visualize(network, images, 1, digits.description, title)
+    heading = f"Probabilities of the ten digits for {len(images)} {digits.description}\n{title}"
+    return [
+        *layers,
+        figures.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
+    ]
 
 
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
     terminal.add_data_options(parser)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument(
         "files",
         nargs="*",
         type=terminal.path,
@@ -104,10 +95,10 @@ def options():
         metavar="FILE",
         help="image of one handwritten digit",
     )
-    what.add_argument(
+    task.add_argument(
         "--draw", action="store_true", help="open a window to draw digits in with the mouse"
     )
-    what.add_argument(
+    task.add_argument(
         "--mistakes",
         action="store_true",
         help="show the first N test digits that the network gets wrong",
@@ -115,50 +106,74 @@ def options():
     parser.add_argument(
         "--first",
         type=integer(1, MOST),
-        default=10,
         metavar="N",
-        help=f"how many of the mistakes to show, 1 to {MOST} (default: %(default)s)",
+        help=f"with --mistakes: how many to show, 1 to {MOST} (default: 10)",
     )
     parser.add_argument(
         "--checkpoint",
-        type=checkpoint_path,
+        type=checkpoints.path,
         default="train_data-20000",
         help="checkpoint to restore (default: %(default)s)",
     )
     figures.add_figure_dir(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.first and not args.mistakes:
+        parser.error("--first goes with --mistakes only")
+    if args.figure_dir and args.draw:
+        parser.error("--draw saves no figures, so --figure-dir does not go with it")
+    return args
 
 
-def main():
-    args = options()
-    if args.draw:
-        drawing_window.check_display()
-    else:
-        names = ["layer1.png", "layer2.png", "predictions.png"]
-        paths = [(args.figure_dir or Path()) / name for name in names]
-        show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
-        for path in args.files:
-            if not show and path.resolve() in [figure.resolve() for figure in paths]:
-                raise Failure(f"{path} would be replaced by a figure; choose another --figure-dir")
+def restored_network(path):
+    """Returns the network with the variables of the checkpoint at path, and its data's name."""
     network = DoubleConv()
-    checkpoints.restore(network, args.checkpoint)
-    print_stderr(f"restored {args.checkpoint}")
+    trained_on = checkpoints.restore(network, path)
+    print_stderr(f"restored {path}")
+    return network, trained_on
 
-    if args.draw:
-        open_window(network)
-        return
+
+def open_window(args):
+    """--draw: opens the window to draw digits in, and returns when it is closed."""
+    drawing_window.check_display()
+    network, _ = restored_network(args.checkpoint)
+
+    def compute(image):
+        layers = network(image[np.newaxis])
+        return [layer.numpy()[0] for layer in (layers.y_conv, layers.h_pool1, layers.h_pool2)]
+
+    drawing_window.open_window(compute)
+
+
+def read_digits(args):
+    """Reads the files or, for --mistakes, the test digits, and draws the network's output."""
+    names = ["layer1.png", "layer2.png", "predictions.png"]
+    paths = [(args.figure_dir or Path()) / name for name in names]
+    show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
+    for path in args.files:
+        if not show and path.resolve() in [figure.resolve() for figure in paths]:
+            message = f"{path} has the name of a figure, which would replace it"
+            raise Failure(f"{message}; leave it out, or choose another --figure-dir")
+    network, trained_on = restored_network(args.checkpoint)
     if args.mistakes:
         mnist = input_data.read_data_sets(args.data_dir, args.dataset)
-        digits = find_mistakes(network, mnist.test)
+        checkpoints.warn_if_other_data(args.checkpoint, trained_on, mnist.name)
+        digits, count = find_mistakes(network, mnist.test), args.first or 10
     else:
-        digits = recognize(network, args.files)
+        digits, count = recognize(network, args.files), MOST
     if len(digits.images):
-        count = args.first if args.mistakes else MOST
         drawn = draw(network, digits, count, args.checkpoint.name)
         figures.show_or_save(show, drawn, paths)
     unread = len(args.files) - len(digits.images)
     if unread > 0:
         raise Failure(f"{unread} of {len(args.files)} files could not be read")
+
+
+def main():
+    args = options()
+    if args.draw:
+        open_window(args)
+    else:
+        read_digits(args)
 
 
 if __name__ == "__main__":

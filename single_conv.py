@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, input_data, summaries, terminal
+from support import figures, files, input_data, summaries, terminal
 
 import tensorflow as tf
 
@@ -124,7 +124,7 @@ def visualize(network, images, title):
         network(images).h_pool1.numpy(),  # [n, 14, 14, 16]
         f"single_conv.py: {num_filters} filters (top row), their feature maps for {len(images)} "
         f"test digits\n{title}",
-        cell=56,
+        cell=56,  # larger on the screen than the other figures; at half their dpi, alike in a file
     )
 
 
@@ -144,7 +144,9 @@ def options():
 def main():
     args = options()
     png = args.figure or Path("single_conv.png")
+    # First, so that the training is not in vain if the figure cannot be saved.
     show = figures.will_show([png], "--figure", chosen=args.figure)
+    files.check_folder(args.log_dir, "--log-dir")
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
     network = SingleConv(args.seed)
     settings = {"script": "single_conv.py", "data": mnist.name, "seed": args.seed}

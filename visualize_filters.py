@@ -7,9 +7,9 @@ the same for the second layer's 64 filters (7x7). A second-layer filter has 32
 sub-filters, one per first-layer feature map; --sub-filter chooses the one
 shown.
 
-What the second layer looks at can no longer be told from these maps, says the
-post. But it can be told from the digits: --patches draws, for each filter, the
-nine patches of test digits that excite it most.
+The post ends by saying that nobody can tell what the second layer looks at.
+From these maps, nobody can. --patches shows it: for each filter, the nine
+patches of test digits that excite it most.
 
 Also reads checkpoints of the post's own program (TensorFlow 0.x, 1.x).
 
@@ -20,7 +20,6 @@ Example:
 """
 
 import argparse
-import re
 from pathlib import Path
 
 # support comes first: it imports TensorFlow without its start-up messages
@@ -33,26 +32,26 @@ import common
 from double_conv import DoubleConv
 
 
-def visualize(network, images, sub_filter, what, title):
+def visualize(network, images, sub_filter, description, title):
     """Draws both layers' filters and their feature maps for images, float32 [n, 784].
 
-    Of the second layer's sub-filters, `sub_filter` is drawn, 1 to 32. `what` tells what the images
-    are, e.g. "test digits". Returns the two figures.
+    Of the second layer's sub-filters, `sub_filter` is drawn, 1 to 32. The description tells what
+    the images are, e.g. "test digits". Returns the two figures.
     """
     layers = network(images)
     layer1 = figures.draw_features(
         network.W_conv1.numpy()[:, :, 0],  # [5, 5, 32]
         images,
         layers.h_pool1.numpy(),  # [n, 14, 14, 32]
-        f"Layer 1: the 32 filters (top row) and their feature maps for {len(images)} {what}\n"
-        f"{title}",
+        f"Layer 1: the 32 filters (top row) and their feature maps for {len(images)} "
+        f"{description}\n{title}",
     )
     layer2 = figures.draw_features(
         network.W_conv2.numpy()[:, :, sub_filter - 1],  # [5, 5, 64]
         images,
         layers.h_pool2.numpy(),  # [n, 7, 7, 64]
         f"Layer 2: sub-filter {sub_filter} of each of the 64 filters (top two rows) and the "
-        f"filters' feature maps for {len(images)} {what}\n{title}",
+        f"filters' feature maps for {len(images)} {description}\n{title}",
     )
     return [layer1, layer2]
 
@@ -66,8 +65,8 @@ def strongest_patches(responses, images, size, stride, before):
     filter most counts: otherwise the nine would show the same stroke, a pixel apart.
     """
     strongest, places = [], []
-    for start in range(0, len(images), 500):
-        h = responses(images[start : start + 500]).numpy()
+    for x in common.batches(images):
+        h = responses(x).numpy()
         width = h.shape[2]
         h = h.reshape(len(h), -1, h.shape[-1])  # [count, h * w, n]
         strongest.append(h.max(1))
@@ -123,11 +122,6 @@ def digit_list(text):
     return digits
 
 
-def checkpoint_path(text):
-    """An argparse type: a checkpoint, or one of its files, as shell completion gives it."""
-    return terminal.path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
-
-
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
@@ -135,16 +129,15 @@ def options():
     parser.add_argument(
         "checkpoint",
         nargs="?",
-        type=checkpoint_path,
+        type=checkpoints.path,
         default="train_data-20000",
         help="checkpoint to restore (default: %(default)s)",
     )
     parser.add_argument(
         "--sub-filter",
         type=integer(1, 32),
-        default=1,  # the post's w2[:,:,0,i]
         metavar="K",
-        help="sub-filter of the second layer to show, 1 to 32 (default: %(default)s)",
+        help="sub-filter of the second layer to show, 1 to 32 (default: 1)",
     )
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument(
@@ -166,21 +159,24 @@ def options():
         help="draw the patches of test digits that excite each filter most, and nothing else",
     )
     figures.add_figure_dir(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.patches and args.sub_filter:
+        parser.error("--patches draws no sub-filters, so --sub-filter does not go with it")
+    return args
 
 
 def main():
     args = options()
     names = ["patches.png"] if args.patches else ["layer1.png", "layer2.png"]
     paths = [(args.figure_dir or Path()) / name for name in names]
+    # First, so that the test is not in vain if the figures cannot be saved.
     show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
     print_stderr(f"restored {args.checkpoint}")
 
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
-    if trained_on not in (None, mnist.name):
-        print_stderr(f"warning: {args.checkpoint} was trained on other data ({trained_on})")
+    checkpoints.warn_if_other_data(args.checkpoint, trained_on, mnist.name)
     test_accuracy = common.accuracy_on(network, mnist.test)
     terminal.print_test_accuracy(test_accuracy, mnist.name)
 
@@ -191,7 +187,8 @@ def main():
         images, _ = mnist.test.next_batch(args.first)
         if args.digits:
             images = mnist.test.images[choose(mnist.test.labels.argmax(1), args.digits)]
-        drawn = visualize(network, images, args.sub_filter, "test digits", title)
+        sub_filter = args.sub_filter or 1  # the post's w2[:,:,0,i]
+        drawn = visualize(network, images, sub_filter, "test digits", title)
     figures.show_or_save(show, drawn, paths)
 
 

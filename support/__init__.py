@@ -13,7 +13,7 @@ REQUIREMENTS = "tensorflow tensorboard numpy matplotlib tqdm filelock PIL pooch 
 
 
 def check_python():
-    """Exits with one line if Python is one without TensorFlow 2.21, or a package is missing."""
+    """Exits with one line if Python is too old or too new, or a package is missing."""
     if not (3, 10) <= sys.version_info < (3, 14):
         sys.exit("TensorFlow 2.21 needs Python 3.10 to 3.13; see README.md")
     missing = [name for name in REQUIREMENTS if not importlib.util.find_spec(name)]
@@ -24,7 +24,7 @@ def check_python():
 
 @contextlib.contextmanager
 def without_start_up_messages():
-    """Hides what TensorFlow logs during its import, before TF_CPP_MIN_LOG_LEVEL counts.
+    """Hides what TensorFlow logs during its import, before TF_CPP_MIN_LOG_LEVEL takes effect.
 
     See https://github.com/tensorflow/tensorflow/issues/100442; set that variable to 0 to see them.
     """

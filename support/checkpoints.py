@@ -10,6 +10,7 @@ import logging
 import re
 from pathlib import Path
 
+from support import terminal
 from support.files import check_folder
 from support.terminal import Failure, print_stderr, reason
 
@@ -37,6 +38,11 @@ NAMES_OF_2016 = {
     "W_fc2": "readout/Variable",
     "b_fc2": "readout/Variable_1",
 }
+
+
+def path(text):
+    """An argparse type: a checkpoint, or one of its files, as shell completion gives it."""
+    return terminal.path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
 
 
 def list_checkpoints(folder):
@@ -90,6 +96,12 @@ def restore(network, path):
     return settings and settings.get("data")
 
 
+def warn_if_other_data(path, trained_on, data):
+    """Warns if the checkpoint was trained on other data than those named `data`."""
+    if trained_on not in (None, data):
+        print_stderr(f"warning: {path} was trained on other data ({trained_on})")
+
+
 class Saver:
     """Saves a run as train_data-<step>, keeps the newest KEEP, and resumes it bit for bit.
 
@@ -99,8 +111,11 @@ class Saver:
 
     def __init__(self, folder, network, settings):
         self.folder, self.network, self.settings = folder, network, settings
-        self.step, self.text = tf.Variable(-1, dtype=tf.int64), tf.Variable("")
-        self.checkpoint = tf.train.Checkpoint(network=network, step=self.step, settings=self.text)
+        self.step = tf.Variable(-1, dtype=tf.int64)
+        self.saved_settings = tf.Variable("")  # JSON
+        self.checkpoint = tf.train.Checkpoint(
+            network=network, step=self.step, settings=self.saved_settings
+        )
         self.checkpoint.save_counter  # noqa: B018  creates it; the first versions' checkpoints have it
         # Held by the operating system, so that a killed run leaves no lock.
         self.lock = filelock.FileLock(folder / f".{NAME}.lock")
@@ -137,7 +152,7 @@ class Saver:
     def lock_folder(self):
         """Creates the folder and locks it; raises a Failure if that is impossible."""
         check_folder(self.folder, "--checkpoint-dir")
-        if tf.io.gfile.glob(str(self.folder)) != [str(self.folder)]:
+        if "[" in str(self.folder):  # it could be saved there, but not restored
             message = f"{self.folder}: TensorFlow takes this path for a pattern"
             raise Failure(f"{message}; rename the folder, or choose another --checkpoint-dir")
         try:
@@ -166,7 +181,8 @@ class Saver:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
                 raise Failure(f"{message}, or choose another --checkpoint-dir")
         state = self.folder / "checkpoint"
-        if state.exists() and b"model_checkpoint_path" not in state.read_bytes():
+        is_tensorflows = state.is_file() and b"model_checkpoint_path" in state.read_bytes()
+        if state.exists() and not is_tensorflows:
             raise Failure(f"{state} is in the way; move it, or choose another --checkpoint-dir")
 
     def restore_newest(self, checkpoints):
@@ -206,7 +222,7 @@ class Saver:
         not be saved, and leaves nothing of it.
         """
         self.step.assign(step)
-        self.text.assign(json.dumps(self.settings | {"run": run}))
+        self.saved_settings.assign(json.dumps(self.settings | {"run": run}))
         path = self.folder / f"{NAME}-{step}"
         try:
             self.checkpoint.write(str(path))

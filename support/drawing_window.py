@@ -30,16 +30,16 @@ def add_segment(ink, start, end):
 class DrawingWindow:
     """Lays out a figure of WIDTH x HEIGHT pixels and responds to its mouse and keyboard.
 
-    look(image), image float32 [784], returns arrays: y_conv [10], h_pool1 [14, 14, 32] and h_pool2
-    [7, 7, 64].
+    compute(image), image float32 [784], returns arrays: y_conv [10], h_pool1 [14, 14, 32] and
+    h_pool2 [7, 7, 64].
     """
 
-    def __init__(self, figure, look):
-        self.figure, self.look = figure, look
+    def __init__(self, figure, compute):
+        self.figure, self.compute = figure, compute
         self.ink = np.zeros([SIDE, SIDE])  # from 0 (paper) to 1 (ink)
         self.pen = None  # its (x, y) in the ink while the mouse button is down
         # TensorFlow's first call is slow, so it is made before the first digit is drawn.
-        self.no_layers = [np.zeros_like(layer) for layer in look(np.zeros(784, np.float32))]
+        self.no_layers = [np.zeros_like(layer) for layer in compute(np.zeros(784, np.float32))]
 
         self.square = self.add_panel(30, 40, SIDE, SIDE, "your digit")
         self.paper = self.add_image(self.square, SIDE, SIDE)
@@ -93,6 +93,7 @@ class DrawingWindow:
         return axes.imshow(np.zeros([height, width]), aspect="auto", **style)
 
     def pen_down(self, event):
+        """Starts a stroke."""
         if event.button == 1 and event.inaxes is self.square:
             self.hint.set_visible(False)
             self.figure.draw_artist(self.square)
@@ -111,16 +112,18 @@ class DrawingWindow:
             self.figure.canvas.blit(self.square.bbox)
 
     def pen_up(self, event):
+        """Ends the stroke, and shows what the network computes from the digit."""
         if event.button == 1 and self.pen:
             self.pen = None
             image = like_mnist(self.ink)
-            self.show(image, *self.look(image))
+            self.show(image, *self.compute(image))
 
     def position(self, event):
         """Returns the mouse's (x, y) in the ink; event.xdata is None outside of the square."""
         return tuple(self.square.transData.inverted().transform((event.x, event.y)))
 
     def clear(self):
+        """Erases the ink."""
         self.pen = None
         self.ink[:] = 0
         self.hint.set_visible(True)
@@ -150,12 +153,12 @@ def check_display():
 
 
 @figures.in_default_style
-def open_window(look):
-    """Opens the window and returns when it is closed; DrawingWindow describes look."""
+def open_window(compute):
+    """Opens the window and returns when it is closed; DrawingWindow describes compute."""
     with matplotlib.rc_context({"toolbar": "None"}):
         size = WIDTH / 100, HEIGHT / 100
         figure = plt.figure("Draw a digit", figsize=size, dpi=100)
         # Otherwise matplotlib's own keys would e.g. make the chart logarithmic.
         figure.canvas.mpl_disconnect(figure.canvas.manager.key_press_handler_id)
-        figure.window = DrawingWindow(figure, look)  # matplotlib keeps only weak references
+        figure.window = DrawingWindow(figure, compute)  # matplotlib keeps only weak references
         figures.show_until_closed()

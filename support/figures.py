@@ -38,13 +38,15 @@ def contact_sheet(rows, cell):
     return sheet
 
 
-def new_sheet(sheet, title):
-    """Returns a figure with a contact sheet, below a title of two lines; and the sheet's axes.
+def sheet_figure(sheet, numbers, title):
+    """Returns a figure with a contact sheet, the filters' numbers in it, and a title of two lines.
 
-    A pixel of the sheet is a pixel of the figure at 100 dpi; the axes' coordinates are such pixels.
+    A pixel of the sheet is a pixel of the figure at 100 dpi. numbers is a list of (x, y, number);
+    x and y are the number's middle, in pixels of the sheet.
     """
     margin, head = 8, 44  # pixels; the title is in the head
-    width, height = max(sheet.shape[1] + 2 * margin, 560), sheet.shape[0] + margin + head
+    width = max(sheet.shape[1] + 2 * margin, 560)  # wide enough for the title
+    height = sheet.shape[0] + margin + head
     figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
     box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
     axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
@@ -54,7 +56,9 @@ def new_sheet(sheet, title):
     )
     style = {"fontsize": 9, "va": "top", "linespacing": 1.4, "parse_math": False}
     figure.text(box[0], 1 - 8 / height, title, **style)
-    return figure, axes
+    for x, y, number in numbers:
+        axes.text(x, y, number, fontsize=8, ha="center", va="center")
+    return figure
 
 
 @in_default_style
@@ -77,10 +81,7 @@ def draw_features(filters, images, maps, title, cell=28):
         cells = list(np.moveaxis(features, -1, 0))
         for first in range(0, len(cells), columns):
             rows.append([None if first else image, *cells[first : first + columns]])
-    figure, axes = new_sheet(np.vstack([*parts, contact_sheet(rows, cell)]), title)
-    for x, y, number in numbers:
-        axes.text(x, y, number, fontsize=8, ha="center", va="center")
-    return figure
+    return sheet_figure(np.vstack([*parts, contact_sheet(rows, cell)]), numbers, title)
 
 
 def nine_in_one(patches, scale):
@@ -110,17 +111,14 @@ def draw_patches(filters, patches1, patches2, title):
         for first in range(0, len(blocks), 8):
             row = blocks[first : first + 8]
             top = sum(map(len, sheets))
-            numbers += [(width * i + 3, top + line, first + i + 1) for i in range(len(row))]
+            numbers += [(width * i + 9, top + line / 2, first + i + 1) for i in range(len(row))]
             padded = [np.pad(block, [(line, 6), (2, width - 2 - block.shape[1])]) for block in row]
             sheets.append(np.hstack(padded))
-    figure, axes = new_sheet(np.vstack(sheets), title)
-    for x, y, number in numbers:
-        axes.text(x, y - 3, number, fontsize=8)
-    return figure
+    return sheet_figure(np.vstack(sheets), numbers, title)
 
 
 def probability(p):
-    """Returns a probability as text: four digits, but no 1.0000 for what is not certain."""
+    """Returns a probability as text: four digits, but never 1.0000, which would look certain."""
     return "> 0.9999" if p > 0.9999 else f"{p:.4f}"
 
 
@@ -183,7 +181,7 @@ def can_show():
     try:
         figure = plt.figure()
     except Exception as error:  # each GUI toolkit raises its own
-        print_stderr(f"cannot open a window ({reason(error)}); saving to a file instead")
+        print_stderr(f"cannot open a window: {reason(error)}")
         plt.switch_backend("agg")
         return False
     opens_windows = figure.canvas.required_interactive_framework is not None
@@ -208,7 +206,7 @@ def show_until_closed():
     """Shows all figures, and returns when their windows are closed.
 
     During plt.show() some GUI toolkits notice Ctrl-C only when something happens in a window; and
-    Tk prints a traceback, and goes on, if it comes while a window is drawn. So Ctrl-C is noted.
+    Tk prints a traceback and continues if it comes while a window is drawn. So it is noted here.
     """
     interrupts = []
     handler = signal.signal(signal.SIGINT, lambda *signal_and_frame: interrupts.append(True))

@@ -35,17 +35,15 @@ SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 TIMEOUT = 15  # seconds without an answer from a mirror
-NO_CONNECTION = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-)
 CORRUPT = (ValueError, EOFError, gzip.BadGzipFile, zlib.error)  # raised for a corrupt file
 pooch.get_logger().setLevel("WARNING")  # `download` tells what it downloads
 
 
 class DataSet:
-    """Digits in batches, as input_data's DataSet, from uint8 images [n, 784] and labels [n]."""
+    """Digits in batches, as input_data's DataSet, from uint8 images [n, 784] and labels [n].
+
+    The seed decides the order of all epochs but the first.
+    """
 
     def __init__(self, images, labels, seed):
         self._pixels = images
@@ -207,7 +205,7 @@ def parse_idx(data, name):
 def download(name, data_dir):
     """Downloads a file of MNIST's, from the first mirror that delivers it, and returns its File.
 
-    Raises ConnectionError if none does; why is on stderr.
+    Raises ConnectionError if none does; the reasons are printed to stderr.
     """
     check_folder(data_dir, "--data-dir")
     for mirror in MIRRORS:
@@ -222,7 +220,9 @@ def download(name, data_dir):
                 path=data_dir,
                 downloader=pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=bar),
             )
-        except NO_CONNECTION as error:  # its text is a nest of Python objects
+        except requests.HTTPError as error:
+            cause = reason(error)
+        except requests.RequestException as error:  # its text is a nest of Python objects
             cause = f"the connection failed ({type(error).__name__})"
         except ValueError:
             cause = "its checksum is wrong"

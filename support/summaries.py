@@ -28,7 +28,6 @@ class RunWriter:
     """
 
     def __init__(self, log_dir, network, settings, run=None):
-        check_folder(log_dir, "--log-dir")
         if run and not (log_dir / run).is_dir():
             print_stderr(f"{log_dir / run} does not exist; the curves start again from here")
             run = None

@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 from tqdm import tqdm
 
-# A notebook without ipywidgets: our progress bar is never one of these.
+# pooch imports tqdm.auto, which warns if a notebook has no ipywidgets; our own bar is plain text.
 warnings.filterwarnings("ignore", "IProgress not found")
 BAR = {"disable": None, "leave": False, "dynamic_ncols": True}  # None: only on a terminal
 
@@ -38,14 +38,14 @@ def print_stdout(text):
 def print_stderr(text):
     """Prints a line to stderr; stdout carries only what the post's programs print.
 
-    If that is impossible, the run goes on without.
+    A full or closed stderr does not stop the run.
     """
     with contextlib.suppress(OSError):
         tqdm.write(text, file=sys.stderr)
 
 
 def print_test_accuracy(test_accuracy, data):
-    """Prints the post's last line; if `data`, the data's name, is not MNIST, the line tells so."""
+    """Prints the post's last line, with the name of the data if they are not MNIST."""
     label = "" if data == "MNIST" else f" ({data})"
     print_stdout(f"test accuracy {test_accuracy:g}{label}")
 
@@ -74,7 +74,7 @@ def in_notebook():
 def run(main, if_stopped=""):
     """Runs main(); Ctrl-C, or an error the user can fix, ends it with one line, no traceback.
 
-    `if_stopped` is what that line says after "stopped".
+    `if_stopped` is appended to the message "stopped".
     """
     try:
         main()

@@ -33,7 +33,7 @@ def files_in(folder):
     return {path: path.stat().st_mtime_ns for path in files}
 
 
-def variables_of(path):
+def variables_in(path):
     """Returns every number in a checkpoint, Adam's slots included: {name: array}."""
     reader = tf.train.load_checkpoint(str(path))
     names = [name for name in reader.get_variable_to_shape_map() if "settings" not in name]
@@ -77,7 +77,7 @@ def curves_of(folder):
 
 def assert_same_run(folder, other, step):
     """Asserts that two runs ended bit for bit the same: variables, and TensorBoard's curves."""
-    variables, others = (variables_of(one / f"train_data-{step}") for one in (folder, other))
+    variables, others = (variables_in(one / f"train_data-{step}") for one in (folder, other))
     assert len(variables) == 8 + 16 + 2 + 1  # weights and biases, Adam's m, v and powers, the step
     assert variables.keys() == others.keys()
     for name in variables:

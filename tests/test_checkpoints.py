@@ -26,7 +26,7 @@ from runs import (
     saved_steps,
     start_training,
     train,
-    variables_of,
+    variables_in,
 )
 
 import double_conv
@@ -561,7 +561,7 @@ def test_checkpoint_of_an_earlier_version_is_restored(trained, tmp_path):
 def test_checkpoint_of_a_run_is_restored(undisturbed, small_network):
     path = undisturbed[0] / "train_data-55"
     assert checkpoints.restore(small_network, path) == "not MNIST"
-    saved = variables_of(path)
+    saved = variables_in(path)
     for name in checkpoints.NAMES_OF_2016:
         value = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
         np.testing.assert_array_equal(getattr(small_network, name), value, err_msg=name)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import ROOT
-from runs import only_run, read_events, saved_steps, start_training, train, variables_of
+from runs import only_run, read_events, saved_steps, start_training, train, variables_in
 
 import common
 import double_conv
@@ -258,7 +258,7 @@ def test_stdout_is_the_posts(seeded):
 def test_seed_and_step_decide_weights_batches_and_dropout(seeded):
     for step, (cross_entropy, _, _, weights) in seeded.reports.items():
         np.testing.assert_allclose(seeded.events["cross entropy", step], cross_entropy, rtol=1e-5)
-        saved = variables_of(seeded.folder / f"train_data-{step}")
+        saved = variables_in(seeded.folder / f"train_data-{step}")
         for name, value in weights.items():
             variable = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
             np.testing.assert_allclose(variable, value, atol=1e-6, err_msg=name)
@@ -336,7 +336,7 @@ def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_pa
     out, _ = bfloat16.result()
     float32.result()
     paths = [tmp_path / name / "train_data-20" for name in ("float32", "bfloat16")]
-    one, other = (variables_of(path)["network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"] for path in paths)
+    one, other = (variables_in(path)["network/W_fc1/.ATTRIBUTES/VARIABLE_VALUE"] for path in paths)
     assert one.dtype == other.dtype == np.float32
     assert not np.array_equal(one, other)
     np.testing.assert_allclose(one, other, atol=5e-3)

@@ -228,7 +228,7 @@ def options(description):
     """Returns the command line's options; `description` is the script's docstring."""
     parser = terminal.parser(description)
     terminal.add_data_options(parser)
-    parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
+    parser.add_argument("checkpoint", type=checkpoints.path, help="checkpoint of double_conv.py")
     return parser.parse_args()
 
 
