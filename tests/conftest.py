@@ -55,7 +55,8 @@ def display():
     if not shutil.which("Xvfb"):
         pytest.skip("needs Xvfb")
     pytest.importorskip("tkinter")
-    args = ["Xvfb", "-displayfd", "1", "-screen", "0", "1400x1000x24"]
+    # Without -noreset it would refuse windows for a moment after the last one was closed.
+    args = ["Xvfb", "-displayfd", "1", "-noreset", "-screen", "0", "1400x1000x24"]
     server = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     yield f":{server.stdout.readline().strip()}"  # it prints the number as soon as it is ready
     server.kill()

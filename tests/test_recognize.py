@@ -189,8 +189,10 @@ def test_file_is_not_replaced_by_a_figure(reader, tmp_path, name):
     args = ["--checkpoint", reader[1]]
     out, err = run("recognize.py", name, *args, folder=tmp_path, constants=SMALL, code=1)
     assert out == ""
-    advice = "choose another --figure-dir"
-    assert err == f"recognize.py: {name} would be replaced by a figure; {advice}\n"
+    advice = "leave it out, or choose another --figure-dir"
+    assert (
+        err == f"recognize.py: {name} has the name of a figure, which would replace it; {advice}\n"
+    )
     assert (tmp_path / "predictions.png").read_bytes() == b"mine"
 
 

@@ -123,6 +123,7 @@ def test_a_new_run_has_its_settings_and_its_graph(network, tmp_path):
 
 def test_last_results_are_logged_and_paths_and_hint_are_printed(network, tmp_path, capsys):
     log_dir = tmp_path / "my logs"
+    log_dir.mkdir()
     writer = summaries.RunWriter(log_dir, network, SETTINGS)
     capsys.readouterr()
     writer.finish(30, 0.75)
