@@ -489,13 +489,11 @@ def test_folder_that_cannot_be_made_is_named_with_its_option(small_data, tmp_pat
     assert err.endswith("; choose another --checkpoint-dir\n")
 
 
-@pytest.mark.parametrize("name", ["run [1]", "back\\slash", "run*"])
-def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(small_data, tmp_path, name):
-    (tmp_path / "run1").mkdir()
-    args = ["--checkpoint-dir", tmp_path / name, "--steps", 0]
-    out, err = train(tmp_path, small_data, *args, code=1)
+def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(small_data, tmp_path):
+    folder = tmp_path / "run [1]"
+    out, err = train(tmp_path, small_data, "--checkpoint-dir", folder, "--steps", 0, code=1)
     assert out == ""
-    assert f"{tmp_path / name}: TensorFlow takes this path for a pattern" in err.splitlines()[-1]
+    assert f"{folder}: TensorFlow takes this path for a pattern" in err.splitlines()[-1]
 
 
 def test_folder_may_have_blanks_umlauts_and_question_marks(small_data, tmp_path):
@@ -634,3 +632,18 @@ def test_checkpoint_that_may_not_be_read_is_named(copy, small_network):
     line = failure_of_restore(small_network, copy / "train_data-60")
     message = f"{copy / 'train_data-60'}: unreadable, corrupt, or from a different network: "
     assert line == f"{message}{copy / 'train_data-60.index'}: Permission denied"
+
+
+@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
+def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
+    (copy / "file").touch()
+    args = ["--steps", 0, "--overwrite", option, copy / "file"]
+    _, err = train(copy, small_data, *args, code=1)
+    assert err.splitlines()[-1].endswith(f"choose another {option}")
+    assert saved_steps(copy) == [60, 55, 50, 45, 40]
+
+
+def test_folder_called_checkpoint_is_in_the_way(small_data, tmp_path):
+    (tmp_path / "checkpoint").mkdir()
+    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
+    assert f"{tmp_path / 'checkpoint'} is in the way; move it" in err.splitlines()[-1]

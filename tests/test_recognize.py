@@ -269,6 +269,8 @@ def test_without_mistakes_there_is_one_line_and_no_figure(squares, tmp_path):
         (["--draw", "a.png"], "argument FILE: not allowed with argument --draw"),
         (["--mistakes", "--first", 0], "'0' is not an integer from 1 to 100"),
         (["--mistakes", "--first", 101], "'101' is not an integer from 1 to 100"),
+        (["a.png", "--first", 3], "--first goes with --mistakes only"),
+        (["--draw", "--figure-dir", "new"], "so --figure-dir does not go with it"),
     ],
 )
 def test_files_mistakes_and_draw_exclude_each_other(args, message):

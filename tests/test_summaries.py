@@ -97,7 +97,7 @@ def test_folder_is_named_for_the_time_and_for_what_is_not_the_default(tmp_path, 
     name = summaries.new_folder(tmp_path, SETTINGS | changes).name
     assert name.endswith(suffix)
     created = time.mktime(time.strptime(name.removesuffix(suffix), "%Y%m%d-%H%M%S"))
-    assert int(before) <= created <= time.time()
+    assert before - 2 < created <= time.time()  # whole seconds, of a clock that may lag
 
 
 def test_time_in_the_name_is_the_clocks(tmp_path, monkeypatch):

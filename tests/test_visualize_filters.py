@@ -306,6 +306,7 @@ def test_patches_are_numbered_from_1_in_both_layers(network, test_set):
         (["--first", 3, "--digits", 3], 2, "--digits: not allowed with argument --first"),
         (["--patches", "--digits", 3], 2, "--digits: not allowed with argument --patches"),
         (["--patches", "--first", 3], 2, "--first: not allowed with argument --patches"),
+        (["--patches", "--sub-filter", 1], 2, "so --sub-filter does not go with it"),
         (["--figure-dir", "file"], 1, "file: File exists; choose another --figure-dir"),
     ],
 )
