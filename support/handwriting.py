@@ -4,15 +4,14 @@ How MNIST's were made (http://yann.lecun.com/exdb/mnist/): black and white digit
 their aspect kept into a 20x20 box, anti-aliased, and placed in 28x28 by their centre of mass.
 
 How an image is read:
-1. On even paper (`ink_on_even_paper`): the paper's colour is fitted to the image's margin, and
-   ink is what differs from it in the pen's direction. Of fainter and fainter lines on the paper
-   the first threshold counts whose digit does not reach the image's edge.
-2. If there is none, the edge is not paper: the digit fills the image, or a table or a shadow is
-   on it (`ink_on_local_paper`). Ink is then what is thinner than the paper around it, in the
-   colours' main direction. Which end of it is paper, most of the edge tells; if the digit found
-   is thicker than any stroke, the other end.
-3. Parts of the ink that are dust, or that frame the image, are left out (`writing`).
-4. The strokes are made as thick as MNIST's, scaled and placed (`like_mnist`).
+1. Colours become grey levels, along the direction in which they differ the most.
+2. What most of the image's edge is, is paper: if it is dark, the levels change signs. Should the
+   digit then be thicker than any stroke, it was the paper, and the signs change again.
+3. Ink is what is darker than the paper around it, in a window wider than any stroke.
+4. Ruled lines are erased: what runs straight across the image, several times.
+5. Parts of the ink that are dust, or that frame the image, are left out.
+6. The pen's strength is that of the darkest tenth; what has less than FAINTEST of it is not ink.
+7. The strokes are made as thick as MNIST's, scaled and placed (`like_mnist`).
 """
 
 import re
@@ -28,13 +27,16 @@ LARGEST = 400  # pixels: larger images are reduced first
 COARSE = 100  # pixels: what varies slowly is measured at this size
 INK = 0.5  # pixels with more ink than this belong to a stroke
 GRID = 100  # pixels, five to one of MNIST's: strokes are measured at this height or width
-THINNEST, THICKEST = 10, 17.5  # on that grid: the strokes of most of MNIST's digits
-FAINTEST = 0.42  # of the pen's strength: less is not ink, as long as this gives a digit
+THINNEST, THICKEST = 11, 14  # on that grid: the strokes of the middle half of MNIST's digits
+LEAST_CONTRAST = 0.08  # of the range from black to white
+FAINTEST = 0.42  # of the pen's strength: less is not ink
+CONTRAST = 0.5  # of the pen's strength, from no ink to full ink
 THICK = 0.18  # of a digit's longer side: no stroke has so much ink around a pixel
 WINDOW = 0.4  # of the image's longer side: no stroke is so thick
 SPECK, SPECK_AT_EDGE = 0.1, 0.3  # parts smaller than this, compared with the largest, are dust
 INSIDE = 0.08  # of the image's longer side: a part this long inside the image is writing
-LEAST_CONTRAST = 0.08  # of the range from black to white
+RULED = 3  # lines at least, if paper is ruled
+SLOPES = np.linspace(-0.15, 0.15, 25)  # of ruled lines
 
 
 def read_image(path):
@@ -86,18 +88,16 @@ def with_usual_strokes(ink):
     ink = np.pad(ink, 2 * GRID // 10)
     outline = np.hypot(*np.gradient(ink)).sum()
     width = 2 * ink.sum() / outline  # a stroke's outline is about twice its length
-    for _ in range(round((THINNEST - width) / 2)):
-        ink = grow(ink)
-    for _ in range(round((width - THICKEST) / 2)):
-        ink = -grow(-ink)
-    return ink
+    if width < THINNEST:
+        return thickened(ink, (THINNEST - width) / 2)
+    return -thickened(-ink, (width - THICKEST) / 2)
 
 
-def grow(image):
-    """Takes the maximum over each pixel of [h, w] and its eight neighbours."""
-    image = np.pad(image, 1, mode="edge")
-    image = np.maximum(np.maximum(image[:-2], image[1:-1]), image[2:])
-    return np.maximum(np.maximum(image[:, :-2], image[:, 1:-1]), image[:, 2:])
+def thickened(image, radius):
+    """Takes the maximum over the pixels around each of [h, w], as far as a radius."""
+    reach = max(0, round(radius))
+    down, across = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+    return ndimage.grey_dilation(image, footprint=down**2 + across**2 <= (reach + 0.3) ** 2)
 
 
 def read_pixels(path):
@@ -149,100 +149,111 @@ def as_pixels(image):
 
 def ink_on_paper(pixels):
     """Tells ink from paper in pixels [h, w, 3]: float32 [h, w], from 0 (paper) to 1 (ink)."""
-    ink = ink_on_even_paper(pixels)
-    return ink if ink.any() else ink_on_local_paper(pixels)
-
-
-def ink_on_even_paper(pixels):
-    """Returns the ink, float32 [h, w], of a digit with paper all around it, or else zeros.
-
-    A pixel's colour is a mixture of the paper's, which varies with the light, and the ink's. Its
-    difference from the paper is measured along the ink's colour, where noise has both signs and
-    averages out in a sum of pixels. A distance is never negative, so its noise would add up.
-    """
-    paper, noise = fit_paper(pixels)
-    difference = pixels - paper
-    distance = length(difference)
-    marks = distance > max(0.1, 10 * noise)
-    if not marks.any() or at_edge(marks).mean() > 0.25:  # ruled lines alone are less
-        return np.zeros_like(distance)
-    ink = np.median(pixels[marks & (distance > otsu(distance[marks]))], axis=0) - paper
-    share = np.einsum("hwc,hwc->hw", difference, ink) / np.maximum(length(ink), 0.05) ** 2
-    rim = 1
-    for threshold in FAINTEST, 0.55, 0.7:
-        found = writing(contrasted(share, threshold))
-        inside = np.pad(found[rim:-rim, rim:-rim], rim)
-        if np.array_equal(found, inside) and thickness(found) < THICK:
-            return found
-        rim = 1 + max(found.shape) // 12  # nearer to the edge, it may be pieces of a faint digit
-    return np.zeros_like(distance)
-
-
-def ink_on_local_paper(pixels):
-    """Returns the ink, float32 [h, w], of a digit that may fill the image; without one, zeros."""
     grey = along_main_direction(pixels)
-    coarse = reduced(grey)
-    paper_is_dark = at_edge(coarse <= otsu(coarse)).mean() > 0.5
-    guess = thinner_than_paper(-grey if paper_is_dark else grey)
-    if thickness(guess) < THICK:
-        return guess
-    other = thinner_than_paper(grey if paper_is_dark else -grey)
-    return min(guess, other, key=thickness)
+    coarse = reduced(grey, COARSE)
+    if at_edge(coarse <= otsu(coarse)).mean() > 0.5:
+        grey = -grey
+    ink = darker_than_paper(grey)
+    if thickness(ink) < THICK:
+        return ink
+    return min(ink, darker_than_paper(-grey), key=thickness)
 
 
 def along_main_direction(pixels):
     """Returns the colours' coordinate in which details differ the most, float32 [h, w].
 
-    It is the first principal component of the differences from the colours around.
+    It is the first principal component of the differences from the colours around. In it noise
+    has both signs and averages out; in a distance, never negative, it would add up.
     """
-    coarse = np.stack([reduced(np.ascontiguousarray(band)) for band in pixels.transpose(2, 0, 1)])
-    size = max(coarse.shape) // 4 | 1
-    details = (coarse - ndimage.uniform_filter(coarse, (1, size, size))).reshape(3, -1)
+    bands = [reduced(np.ascontiguousarray(pixels[:, :, i]), COARSE) for i in range(3)]
+    size = max(bands[0].shape) // 4 | 1
+    details = np.array([band - ndimage.uniform_filter(band, size) for band in bands])
+    details = details.reshape(3, -1)
     direction = np.linalg.eigh(details @ details.T)[1][:, -1]
     direction /= abs(direction).sum() * (1 if direction.sum() >= 0 else -1)
     return (pixels @ direction).astype(np.float32)
 
 
-def thinner_than_paper(grey):
-    """Returns the ink, float32 [h, w], in grey [h, w], where it is the lower of the two.
+def darker_than_paper(grey):
+    """Returns the ink, float32 [h, w], in grey levels [h, w] whose paper is light.
 
     The paper is the closing by a window wider than any stroke. Noise is what a reduction averages
     out.
     """
-    coarse = reduced(grey)
+    coarse = reduced(grey, COARSE)
     paper = resized(ndimage.grey_closing(coarse, round(WINDOW * max(coarse.shape))), grey.shape)
-    strength = np.clip(paper - grey, 0, None)
-    if strength.max() < LEAST_CONTRAST:
-        return np.zeros_like(grey)
-    pen = np.percentile(strength[strength > otsu(strength)], 90)
     noise = np.median(abs(grey - resized(coarse, grey.shape)))
-    if pen < max(LEAST_CONTRAST, 8 * noise):
-        return np.zeros_like(grey)
-    return writing(contrasted(strength / pen, FAINTEST))
+    least = max(LEAST_CONTRAST, 8 * noise)
+    strength = np.clip(paper - grey, 0, None)
+    pen = pen_strength(strength, least)
+    bare = without_lines(without_lines(strength, pen).T, pen).T
+    pen = pen_strength(bare, least)
+    # Spread, so that FAINTEST becomes INK
+    ink = np.clip(INK + (bare / pen - FAINTEST) / CONTRAST, 0, 1)
+    return ink * writing(ink > INK)
 
 
-def contrasted(share, threshold):
-    """Spreads shares of the pen's strength, so that the threshold becomes INK: from 0 to 1."""
-    return np.clip(INK + (share - threshold) / 0.8, 0, 1)
+def pen_strength(strength, least):
+    """Returns how strong a pen's strokes are in [h, w], infinite if nothing is over the least."""
+    marks = strength > least
+    values = strength[marks & writing(marks)]
+    return np.percentile(values[values > otsu(values)], 90) if values.size else np.inf
 
 
-def reduced(image):
-    """Reduces an image, float32 [h, w], to at most COARSE high and wide."""
-    largest = max(image.shape)
-    if largest <= COARSE:
-        return image
-    size = [max(1, round(n * COARSE / largest)) for n in image.shape[::-1]]
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+def without_lines(strength, pen):
+    """Erases ruled lines across the image, if there are several, from strength [h, w].
+
+    A line is where, along one of SLOPES, nearly all of the image has more than a fifth of the
+    pen's strength, and more than above and below. What is stronger than the line is a stroke that
+    crosses it. Gaps in strokes as weak are closed.
+    """
+    small = reduced(strength, 2 * COARSE)
+    height, width = small.shape
+    if min(height, width) < COARSE // 2 or pen == np.inf:
+        return strength
+    wide = ndimage.maximum_filter1d(small, 3, axis=0)
+    rows, across = np.arange(height)[:, None], np.arange(width) - width / 2
+    some = slice(None, None, -(-width // 60))  # about 60 columns are enough
+    lines, found = np.zeros_like(small), np.zeros(height, bool)
+    for slope in SLOPES:
+        shift = np.round(slope * across).astype(int)
+        along = np.take_along_axis(wide[:, some], np.clip(rows + shift[some], 0, height - 1), 0)
+        profile = np.percentile(along, 15, axis=1)
+        profile -= ndimage.grey_opening(profile, max(5, height // 25))
+        profile[profile < pen / 5] = 0
+        lines = np.maximum(lines, profile[np.clip(rows - shift, 0, height - 1)])
+        found |= profile > 0
+    if ndimage.label(found)[1] < RULED:
+        return strength
+    lines = resized(ndimage.maximum_filter1d(lines, 3, axis=0), strength.shape)
+    bare = np.where(strength < 2 * lines, 0, strength)
+    closed = ndimage.grey_closing(bare, (round(0.03 * max(strength.shape)), 1))
+    return np.where(bare < strength, np.minimum(closed, strength), bare)
 
 
-def resized(image, shape):
-    """Returns an image, float32 [h, w], interpolated to another shape."""
-    return np.asarray(Image.fromarray(image).resize(shape[::-1], Image.Resampling.BILINEAR))
+def writing(stroke):
+    """Tells writing from dust and from what frames the image in stroke, bool [h, w]: bool [h, w].
 
-
-def at_edge(image):
-    """Returns the values along the edge of an image [h, w]: [n]."""
-    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+    Works on a grid of about 125x125 cells, where strokes with small gaps hold together. A part of
+    the digit may reach the image's edge. But if another part is wholly inside, a part in one of
+    the image's corners is a table, a shadow, or a scanner's border.
+    """
+    height, width = stroke.shape
+    cell = -(-max(height, width) // 125)
+    padded = np.pad(stroke, [(0, -height % cell), (0, -width % cell)])
+    cells = padded.reshape(len(padded) // cell, cell, -1, cell).any((1, 3))
+    labels, count = ndimage.label(cells, np.ones([3, 3]))
+    boxes = ndimage.find_objects(labels)
+    sizes = np.bincount(labels.ravel())
+    inside = np.array([0] + [max(s.stop - s.start for s in box) for box in boxes])
+    inside[at_edge(labels)] = 0
+    if inside.max() >= INSIDE * max(cells.shape):
+        sizes[labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = 0
+    sizes[0] = 0
+    least = np.full(count + 1, SPECK)
+    least[at_edge(labels)] = SPECK_AT_EDGE
+    keep = ndimage.maximum_filter((sizes > least * sizes.max())[labels], 3)
+    return keep.repeat(cell, 0).repeat(cell, 1)[:height, :width]
 
 
 def thickness(ink):
@@ -254,37 +265,23 @@ def thickness(ink):
     return ndimage.distance_transform_edt(np.pad(stroke, 1)).max() / longer
 
 
-def length(colours):
-    """Returns the Euclidean length of each colour in [h, w, 3]: float32 [h, w]."""
-    return np.sqrt(np.einsum("hwc,hwc->hw", colours, colours))
+def at_edge(image):
+    """Returns the values along the edge of an image [h, w]: [n]."""
+    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
 
 
-def fit_paper(pixels):
-    """Fits the paper's colour under uneven light, a quadratic surface, to pixels [h, w, 3].
+def reduced(image, largest):
+    """Reduces an image, float32 [h, w], to at most `largest` high and wide."""
+    if max(image.shape) <= largest:
+        return image
+    size = [max(1, round(n * largest / max(image.shape))) for n in image.shape]
+    return resized(image, size, Image.Resampling.BOX)
 
-    Begins with the image's margin, which is paper even if a thick pen's ink covers most of the
-    rest, and continues with all pixels, each with less weight the more it differs from the fit.
-    Returns the surface, float32 [h, w, 3], and the median distance from it in the margin: noise.
-    """
-    down, across = (
-        np.vander(np.linspace(-1, 1, size), 3, increasing=True).astype(np.float32)
-        for size in pixels.shape[:2]
-    )
-    i, j = np.nonzero(np.add.outer(range(3), range(3)) < 3)  # 1, x, xx, y, yx, yy
-    step = -(-max(pixels.shape) // 64)  # about 64x64 pixels are enough
-    terms = (down[::step, None, i] * across[::step][:, j]).reshape(-1, 6)
-    colours = pixels[::step, ::step].reshape(-1, 3)
-    margin = np.maximum(abs(down[::step, None, 1]), abs(across[::step, 1])).ravel() > 0.9
-    weights = margin[:, None].astype(float)
-    for _ in range(10):
-        weighted = (weights * terms).T
-        fit = np.linalg.lstsq(weighted @ terms, weighted @ colours, rcond=None)[0]
-        squares = np.sum((colours - terms @ fit) ** 2, axis=1, keepdims=True)
-        weights = 1 / (squares + 0.05**2)
-    surface = np.zeros([3, 3, 3], np.float32)
-    surface[i, j] = fit
-    paper = np.einsum("hi,ijc,wj->hwc", down, surface, across, optimize=True)
-    return paper, np.sqrt(np.median(squares[margin]))
+
+def resized(image, shape, filter=Image.Resampling.BILINEAR):
+    """Returns an image, float32 [h, w], in another shape."""
+    image = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(image.resize(shape[::-1], filter))
 
 
 def otsu(values):
@@ -295,32 +292,3 @@ def otsu(values):
     above = values.size - below
     gap = sums[:-1] / np.maximum(below, 1) - (sums[-1] - sums[:-1]) / np.maximum(above, 1)
     return edges[1:-1][np.argmax(below * above * gap**2)]
-
-
-def writing(ink):
-    """Erases what is not writing from ink [h, w]: dust, and what frames the image.
-
-    Works on a grid of about 125x125 cells, where strokes with small gaps hold together. A part of
-    the digit may reach the image's edge. But if another part is wholly inside, a part in one of
-    the image's corners is a table, a shadow, or a scanner's border.
-    """
-    height, width = ink.shape
-    cell = -(-max(height, width) // 125)
-    padded = np.pad(ink > INK, [(0, -height % cell), (0, -width % cell)])
-    cells = padded.reshape(len(padded) // cell, cell, -1, cell).any((1, 3))
-    labels, count = ndimage.label(cells, np.ones([3, 3]))
-    if not count:
-        return np.zeros_like(ink)
-    sizes = np.bincount(labels.ravel())
-    lengths = [0] + [
-        max(np.subtract(s.stop, s.start) for s in box) for box in ndimage.find_objects(labels)
-    ]
-    inside = np.array(lengths)
-    inside[at_edge(labels)] = 0
-    if inside.max() >= INSIDE * max(cells.shape):
-        sizes[labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = 0
-    sizes[0] = 0
-    least = np.full(count + 1, SPECK)
-    least[at_edge(labels)] = SPECK_AT_EDGE
-    keep = ndimage.maximum_filter((sizes > least * sizes.max())[labels], 3)
-    return ink * keep.repeat(cell, 0).repeat(cell, 1)[:height, :width]
