@@ -35,7 +35,8 @@ THICK = 0.18  # of a digit's longer side: no stroke has so much ink around a pix
 WINDOW = 0.4  # of the image's longer side: no stroke is so thick
 SPECK, SPECK_AT_EDGE = 0.1, 0.3  # parts smaller than this, compared with the largest, are dust
 INSIDE = 0.08  # of the image's longer side: a part this long inside the image is writing
-RULED = 3  # lines at least, if paper is ruled
+CROSSED = 4  # times at least, if paper is ruled, the ink crosses the image's edge
+RULED = 3  # lines at least
 SLOPES = np.linspace(-0.15, 0.15, 25)  # of ruled lines
 
 
@@ -183,21 +184,29 @@ def darker_than_paper(grey):
     coarse = reduced(grey, COARSE)
     paper = resized(ndimage.grey_closing(coarse, round(WINDOW * max(coarse.shape))), grey.shape)
     noise = np.median(abs(grey - resized(coarse, grey.shape)))
-    least = max(LEAST_CONTRAST, 8 * noise)
     strength = np.clip(paper - grey, 0, None)
-    pen = pen_strength(strength, least)
-    bare = without_lines(without_lines(strength, pen).T, pen).T
-    pen = pen_strength(bare, least)
-    # Spread, so that FAINTEST becomes INK
-    ink = np.clip(INK + (bare / pen - FAINTEST) / CONTRAST, 0, 1)
-    return ink * writing(ink > INK)
+    texture = min(5 * np.percentile(strength, 25), strength.max() / 2)
+    least = max(LEAST_CONTRAST, 10 * noise, texture)
+    ink, pen = written(strength, least)
+    crossed = np.count_nonzero(np.diff(at_edge(ink > INK).astype(int)) > 0)
+    if crossed < CROSSED:
+        return ink
+    return written(without_lines(without_lines(strength, pen).T, pen).T, least)[0]
 
 
-def pen_strength(strength, least):
-    """Returns how strong a pen's strokes are in [h, w], infinite if nothing is over the least."""
+def written(strength, least):
+    """Returns the ink, float32 [h, w], where strength [h, w] is a pen's, and the pen's strength.
+
+    The pen's is that of the strongest tenth of what is over the least. Without any, returns zeros.
+    """
     marks = strength > least
     values = strength[marks & writing(marks)]
-    return np.percentile(values[values > otsu(values)], 90) if values.size else np.inf
+    if not values.size:
+        return np.zeros_like(strength), 1
+    pen = np.percentile(values[values > otsu(values)], 90)
+    # Spread, so that FAINTEST becomes INK
+    ink = np.clip(INK + (strength / pen - FAINTEST) / CONTRAST, 0, 1)
+    return ink * writing(ink > INK), pen
 
 
 def without_lines(strength, pen):
@@ -209,7 +218,7 @@ def without_lines(strength, pen):
     """
     small = reduced(strength, 2 * COARSE)
     height, width = small.shape
-    if min(height, width) < COARSE // 2 or pen == np.inf:
+    if min(height, width) < COARSE // 2:
         return strength
     wide = ndimage.maximum_filter1d(small, 3, axis=0)
     rows, across = np.arange(height)[:, None], np.arange(width) - width / 2
