@@ -33,6 +33,7 @@ WORDS = "zero one two three four five six seven eight nine".split()
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ENLARGED = 10  # times
 SQUARED = 300  # digits on squared paper
+PNG = {"format": "png", "compress_level": 1}
 JPEG = {"format": "jpeg", "quality": 50}
 
 
@@ -199,13 +200,13 @@ def squared(ink, random):
 
 PAPERS = {  # what the table calls it: the paper, the margin, its file, how many, anywhere
     **{
-        f"{name}, margin {margin:.0%}": (paper, margin, {"format": "png"}, None, False)
+        f"{name}, margin {margin:.0%}": (paper, margin, PNG, None, False)
         for name, paper in (("dark on light", dark_on_light), ("light on dark", light_on_dark))
         for margin in (0, 0.05, 0.3)
     },
-    "shaded and noisy": (shaded_and_noisy, 0.1, {"format": "png"}, None, True),
+    "shaded and noisy": (shaded_and_noisy, 0.1, PNG, None, True),
     "JPEG of quality 50": (dark_on_light, 0.1, JPEG, None, True),
-    "coloured ink": (coloured, 0.1, {"format": "png"}, None, True),
+    "coloured ink": (coloured, 0.1, PNG, None, True),
     "squared paper": (squared, 0.2, JPEG, SQUARED, True),
 }
 
@@ -222,7 +223,7 @@ def read(images):
             try:
                 read[i] = read_image(path)
             except Failure as failure:
-                terminal.say(str(failure))
+                terminal.print_stderr(str(failure))
     return read
 
 
@@ -240,7 +241,7 @@ def predict(network, images):
 
 
 def print_row(name, correct, total):
-    terminal.report(f"| {name} | {correct} of {total} | {correct / total:.1%} |")
+    terminal.print_stdout(f"| {name} | {correct} of {total} | {correct / total:.1%} |")
 
 
 def print_folder(network, files):
@@ -249,12 +250,12 @@ def print_folder(network, files):
     start = time.perf_counter()
     images = read(paths)
     seconds = time.perf_counter() - start
-    terminal.say(f"{1000 * seconds / len(files):.0f} ms per image")
+    terminal.print_stderr(f"{1000 * seconds / len(files):.0f} ms per image")
     print_row("the folder's images", np.sum(predict(network, images) == labels), len(files))
     for name, margin in ("cropped to the ink", 0), ("with a margin of 2%", 0.02):
         images = [cropped(path, margin) for path in paths]
         clear = [i for i, image in enumerate(images) if image]
-        data = [encoded(images[i], {"format": "png"}) for i in clear]
+        data = [encoded(images[i], PNG) for i in clear]
         print_row(name, np.sum(predict(network, read(data)) == labels[clear]), len(clear))
 
 
@@ -291,7 +292,7 @@ def main():
     network = DoubleConv()
     checkpoints.restore(network, args.checkpoint)
     digits = input_data.read_data_sets(args.data_dir, args.dataset).test.images[: args.first]
-    terminal.report("| images | as labelled, or as the original | |\n| --- | --- | --- |")
+    terminal.print_stdout("| images | as labelled, or as the original | |\n| --- | --- | --- |")
     print_folder(network, files)
     print_papers(network, digits)
 
