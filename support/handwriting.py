@@ -6,12 +6,14 @@ their aspect kept into a 20x20 box, anti-aliased, and placed in 28x28 by their c
 How an image is read:
 1. Colours become grey levels, along the direction in which they differ the most.
 2. What most of the image's edge is, is paper: if it is dark, the levels change signs. Should the
-   digit then be thicker than any stroke, it was the paper, and the signs change again.
-3. Ink is what is darker than the paper around it, in a window wider than any stroke.
-4. Ruled lines are erased: what runs straight across the image, several times.
-5. Parts of the ink that are dust, or that frame the image, are left out.
-6. The pen's strength is that of the darkest tenth; what has less than FAINTEST of it is not ink.
-7. The strokes are made as thick as MNIST's, scaled and placed (`like_mnist`).
+   digit then be thicker than any stroke, it was the paper, and the signs change back.
+3. Strength is how much darker a pixel is than the paper around it, in a window wider than any
+   stroke (`darker_than_paper`).
+4. Parts that are dust, or that frame the image, are not writing (`writing`). The strongest of the
+   rest is the pen; ink is what has at least FAINTEST of its strength (`written`).
+5. Lines straight across the image are erased if then the ink hardly reaches its edge any more
+   (`without_lines`).
+6. The strokes are made as thick as MNIST's, scaled and placed (`like_mnist`).
 """
 
 import re
@@ -177,7 +179,7 @@ def darker_than_paper(grey):
     """Returns the ink, float32 [h, w], in grey levels [h, w] whose paper is light.
 
     The paper is the closing by a window wider than any stroke. Noise is what a reduction averages
-    out.
+    out. On rough paper even a quarter of the pixels, at least, have a good share of its strength.
     """
     coarse = reduced(grey, COARSE)
     paper = resized(ndimage.grey_closing(coarse, round(WINDOW * max(coarse.shape))), grey.shape)
