@@ -251,7 +251,11 @@ def print_folder(network, files):
     images = read(paths)
     seconds = time.perf_counter() - start
     terminal.print_stderr(f"{1000 * seconds / len(files):.0f} ms per image")
-    print_row("the folder's images", np.sum(predict(network, images) == labels), len(files))
+    predictions = predict(network, images)
+    for path, prediction in zip(paths, predictions):
+        if prediction != label_of(path):
+            terminal.print_stderr(f"{path}: read as {prediction}")
+    print_row("the folder's images", np.sum(predictions == labels), len(files))
     for name, margin in ("cropped to the ink", 0), ("with a margin of 2%", 0.02):
         images = [cropped(path, margin) for path in paths]
         clear = [i for i, image in enumerate(images) if image]
@@ -276,6 +280,7 @@ def options():
     parser = terminal.parser(__doc__)
     parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
     parser.add_argument("folder", type=terminal.path, help="folder of labelled images")
+    terminal.add_data_options(parser)
     parser.add_argument(
         "--first",
         type=terminal.integer(1, 10000),
