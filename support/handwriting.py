@@ -29,10 +29,10 @@ LARGEST = 400  # pixels: larger images are reduced first
 COARSE = 100  # pixels: what varies slowly is measured at this size
 INK = 0.5  # pixels with more ink than this belong to a stroke
 GRID = 100  # pixels, five to one of MNIST's: strokes are measured at this height or width
-THINNEST, THICKEST = 12, 14  # on that grid; MNIST's strokes are 12 thick on average
+THICKNESS = 12  # on that grid: the average of MNIST's strokes
 LEAST_CONTRAST = 0.08  # of the range from black to white
 FAINTEST = 0.42  # of the pen's strength: less is not ink
-CONTRAST = 0.5  # of the pen's strength, from no ink to full ink
+CONTRAST = 0.6  # of the pen's strength, from no ink to full ink
 THICK = 0.18  # of a digit's longer side: no stroke has so much ink around a pixel
 WINDOW = 0.4  # of the image's longer side: no stroke is so thick
 SPECK, SPECK_AT_EDGE = 0.1, 0.3  # parts smaller than this, compared with the largest, are dust
@@ -89,16 +89,12 @@ def with_usual_strokes(ink):
     ink = np.pad(ink, 2 * GRID // 10)
     outline = np.hypot(*np.gradient(ink)).sum()
     width = 2 * ink.sum() / outline  # a stroke's outline is about twice its length
-    if width < THINNEST:
-        return thickened(ink, (THINNEST - width) / 2)
-    return -thickened(-ink, (width - THICKEST) / 2)
-
-
-def thickened(image, radius):
-    """Takes the maximum over the pixels around each of [h, w], as far as a radius."""
-    reach = max(0, round(radius))
+    reach = round(abs(THICKNESS - width) / 2)
     down, across = np.ogrid[-reach : reach + 1, -reach : reach + 1]
-    return ndimage.grey_dilation(image, footprint=down**2 + across**2 <= (reach + 0.3) ** 2)
+    disk = down**2 + across**2 <= (reach + 0.3) ** 2
+    if width < THICKNESS:
+        return ndimage.grey_dilation(ink, footprint=disk)
+    return ndimage.grey_erosion(ink, footprint=disk)
 
 
 def read_pixels(path):

@@ -19,7 +19,8 @@ from double_conv import DoubleConv
 
 TWO = [(0, 40), (20, 5), (70, 5), (85, 35), (70, 75), (0, 150), (95, 145)]
 UNIT = [(np.cos(t), np.sin(t)) for t in np.linspace(0, 2 * np.pi, 60)]
-RING = [(50 + 50 * np.cos(t), 75 + 75 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 60)]
+# Not symmetric: its centre of mass is not halfway between two pixels
+RING = [(50 + (50 + 12 * y) * x + 6 * x * x, 75 + 75 * y) for x, y in UNIT]
 
 
 def draw(points, pen=14, size=(300, 300), at=(90, 70)):
@@ -100,10 +101,10 @@ def test_size_and_place_do_not_matter():
     assert_alike(like_mnist(small), like_mnist(large))
 
 
-def test_a_fine_pen_is_as_thick_as_mnists():
-    for pen in (1.5, 3, 14):
+def test_a_pens_strokes_are_as_thick_as_mnists():
+    for pen in (3, 6, 14, 40):
         image = like_mnist(draw([(0, 0), (0, 150)], pen)).reshape(28, 28)
-        assert 1.5 <= image[14].sum() <= 2.6
+        assert 1.9 <= image[14].sum() <= 2.9  # MNIST's average: 12% of a digit's 20 pixels
 
 
 def test_a_thick_pen_leaves_loops_open():
@@ -206,8 +207,8 @@ def test_a_photo_of_12_megapixels_is_read(tmp_path):
 
 @pytest.mark.parametrize("bits", [8, 1])
 def test_a_fine_pen_is_read_from_a_large_image(tmp_path, bits):
-    points = np.array(TWO) * 5
-    image = grey(draw(points, pen=6, size=(2400, 2000), at=(900, 600)))
+    points = np.array(TWO) * 3
+    image = grey(draw(points, pen=4, size=(1400, 1200), at=(500, 300)))
     path = saved(image.convert("1") if bits == 1 else image, tmp_path / "two.png")
     assert_alike(read_image(path), like_mnist(draw(TWO, pen=14)), 0.05)
 
@@ -289,6 +290,48 @@ def test_lines_fainter_than_the_pen_are_not_ink(tmp_path):
     lines = 0.5 * (np.arange(300) % 40 // 3 == 5)[:, None] * np.ones(300)
     path = saved(grey(np.maximum(ink, lines)), tmp_path / "two.png")
     assert_alike(read_image(path), like_mnist(ink), 0.04)
+
+
+def lines(pitch, width, slope=0.0, at=0):
+    """Draws lines across an image: ink, float32 [300, 300]."""
+    down, across = np.mgrid[:300, :300]
+    return np.float32((down - at - slope * across) % pitch < width)
+
+
+@pytest.mark.parametrize("strength", [0.6, 1])
+@pytest.mark.parametrize("slope", [0, 0.06])
+def test_ruled_lines_even_as_strong_as_the_pen_are_not_ink(tmp_path, strength, slope):
+    ink = draw(TWO)
+    path = saved(grey(np.maximum(ink, strength * lines(45, 5, slope))), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.06)
+
+
+def test_squared_paper_is_not_ink(tmp_path):
+    ink = draw(TWO)
+    grid = np.maximum(lines(50, 3, 0.04), lines(50, 3, -0.04).T)
+    path = saved(grey(np.maximum(ink, 0.7 * grid)), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.04)
+
+
+@pytest.mark.parametrize("at", [5, 110])
+def test_a_single_line_across_the_paper_is_not_ink(tmp_path, at):
+    ink = draw(TWO)
+    path = saved(grey(np.maximum(ink, 0.8 * lines(1000, 4, at=at))), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.04)
+
+
+def test_a_bar_across_an_image_cropped_to_its_digit_is_ink(tmp_path):
+    ink = draw([(0, 0), (100, 0), (40, 150)], pen=8)[66:225, 86:195]
+    path = saved(grey(ink), tmp_path / "seven.png")
+    assert_alike(read_image(path), like_mnist(ink))
+
+
+def test_rough_paper_is_not_ink(tmp_path):
+    ink = draw(TWO, size=(180, 220), at=(40, 35))
+    down, across = np.mgrid[:220, :180]
+    rough = 0.25 * (np.sin(down / 2) * np.sin(across / 2) > 0.3)
+    path = saved(grey(np.maximum(ink, rough)), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink))
 
 
 @pytest.mark.parametrize(("strength", "read"), [(0.15, True), (0.05, False)])
@@ -385,12 +428,13 @@ def test_a_file_that_may_not_be_read_is_one_line_with_its_name(tmp_path):
 
 def test_mnists_own_digits_are_recognized_as_before(mnist_dir, reference_dir, tmp_path):
     random = np.random.default_rng(0)
-    digits = input_data.read_data_sets(mnist_dir).test.images[:200]
+    pixels = input_data.read_file(mnist_dir, "t10k-images-idx3-ubyte").array[:60]
+    digits = pixels.reshape(60, 784) / np.float32(255)
     images = []
     for i, digit in enumerate(digits):
-        side = round(28 * random.uniform(4, 12))
+        side = round(28 * random.uniform(4, 8))
         ink = Image.fromarray(digit.reshape(28, 28)).resize((side, side), i % 2 * 3)
-        canvas = np.zeros([random.integers(side, 501)] * 2)
+        canvas = np.zeros([random.integers(side, 301)] * 2)
         top, left = random.integers(len(canvas) - side + 1, size=2)
         canvas[top : top + side, left : left + side] = np.clip(ink, 0, 1)
         path = tmp_path / "digit.jpg"
@@ -400,4 +444,4 @@ def test_mnists_own_digits_are_recognized_as_before(mnist_dir, reference_dir, tm
     network = DoubleConv()
     restore(network, reference_dir / "train_data-20000")
     expected, predicted = (network(np.array(x)).y_conv.numpy().argmax(1) for x in (digits, images))
-    assert np.count_nonzero(predicted != expected) <= 2
+    assert np.count_nonzero(predicted != expected) <= 1
