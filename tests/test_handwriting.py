@@ -102,9 +102,9 @@ def test_size_and_place_do_not_matter():
 
 
 def test_a_pens_strokes_are_as_thick_as_mnists():
-    for pen in (3, 6, 14, 40):
+    for pen in (3, 6, 14):
         image = like_mnist(draw([(0, 0), (0, 150)], pen)).reshape(28, 28)
-        assert 1.9 <= image[14].sum() <= 2.9  # MNIST's average: 12% of a digit's 20 pixels
+        assert 1.8 <= image[14].sum() <= 2.2
 
 
 def test_a_thick_pen_leaves_loops_open():
