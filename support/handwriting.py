@@ -84,7 +84,7 @@ def scale(ink, side):
 def with_usual_strokes(ink):
     """Makes strokes in ink [h, w], on GRID, as thick as MNIST's: an array with a wider margin.
 
-    Else, scaled to 20x20, a fine pen's strokes would fade, and a marker's would close the loops.
+    Otherwise, at 20x20, a fine pen's strokes would fade, and a marker's would close the loops.
     """
     ink = np.pad(ink, 2 * GRID // 10)
     outline = np.hypot(*np.gradient(ink)).sum()

@@ -333,14 +333,6 @@ def test_a_one_that_fills_its_image_is_ink(tmp_path):
     assert_alike(image, like_mnist(ink), 0.03)
 
 
-def test_rough_paper_is_not_ink(tmp_path):
-    ink = draw(TWO, size=(180, 220), at=(40, 35))
-    down, across = np.mgrid[:220, :180]
-    rough = 0.4 * (np.sin(down / 2) * np.sin(across / 2) > 0.3)
-    path = saved(grey(np.maximum(ink, rough)), tmp_path / "two.png")
-    assert_alike(read_image(path), like_mnist(ink))
-
-
 @pytest.mark.parametrize(("strength", "read"), [(0.15, True), (0.05, False)])
 def test_the_least_contrast(tmp_path, strength, read):
     path = saved(grey(strength * draw(TWO)), tmp_path / "two.png")
