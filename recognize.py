@@ -58,7 +58,8 @@ def recognize(network, paths):
     y_conv = common.probabilities(network, images).numpy()
     for name, p in zip(names, y_conv):
         print_stdout(f"{name}: {p.argmax()} ({figures.probability(p.max())})")
-    return Digits(images, y_conv, "images of handwriting", names=names)
+    description = "images of handwriting" if len(images) > 1 else "image of handwriting"
+    return Digits(images, y_conv, description, names=names)
 
 
 def find_mistakes(network, test):

@@ -136,7 +136,8 @@ def options():
         "--figure",
         type=terminal.path,
         metavar="PNG",
-        help="save the figure (default: open a window or, without a display, save single_conv.png)",
+        help="save the figure, in place of an earlier one (default: open a window or, without a "
+        "display, save single_conv.png)",
     )
     return parser.parse_args()
 

@@ -116,7 +116,7 @@ def choose(labels, digits):
 
 def digit_list(text):
     """An argparse type: up to 100 digits, separated by commas."""
-    digits = [integer(0, 9)(digit) for digit in text.split(",")]
+    digits = [integer(0, 9)(digit.strip()) for digit in text.split(",")]
     if len(digits) > 100:
         raise argparse.ArgumentTypeError(f"{len(digits)} digits; give up to 100")
     return digits

@@ -60,5 +60,16 @@ def import_tensorflow():
         gc.enable()
 
 
+def check_backend():
+    """Forgets a notebook's matplotlib backend where it is not installed.
+
+    A notebook passes it on to `!.venv/bin/python`, and then TensorFlow can't import matplotlib.
+    """
+    is_inline = "matplotlib_inline" in os.environ.get("MPLBACKEND", "")
+    if is_inline and not importlib.util.find_spec("matplotlib_inline"):
+        del os.environ["MPLBACKEND"]
+
+
 check_python()
+check_backend()
 import_tensorflow()

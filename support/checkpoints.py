@@ -78,7 +78,8 @@ def restore(network, path):
     """
     is_v1_checkpoint = path.is_file()  # TensorFlow 0.x wrote one file; later, path is a prefix
     if not (is_v1_checkpoint or Path(f"{path}.index").is_file()):
-        others = list_checkpoints(path.parent) if path.parent.is_dir() else []
+        folder = path if path.is_dir() else path.parent
+        others = list_checkpoints(folder) if folder.is_dir() else []
         found = f"found {', '.join(map(str, others))}; " if others else ""
         raise Failure(f"{path}: no such checkpoint; {found}double_conv.py trains one")
     try:
@@ -205,7 +206,8 @@ class Saver:
             print_stderr(f"resuming from {path}")
             return settings.get("run")
         if checkpoints:
-            raise Failure(f"no usable checkpoint in {self.folder}; move them away to start over")
+            message = f"no usable checkpoint in {self.folder}"
+            raise Failure(f"{message}; choose another --checkpoint-dir, or move them away")
         print_stderr(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
     def check_settings(self, path, settings):

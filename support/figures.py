@@ -212,7 +212,7 @@ def show_until_closed():
     handler = signal.signal(signal.SIGINT, lambda *signal_and_frame: interrupts.append(True))
     try:
         plt.show(block=False)
-        while plt.get_fignums() and not in_notebook():
+        while plt.get_fignums() and plt.gcf().canvas.required_interactive_framework:
             plt.gcf().canvas.flush_events()
             if interrupts:
                 raise KeyboardInterrupt
@@ -243,5 +243,6 @@ def add_figure_dir(parser):
         "--figure-dir",
         type=terminal.path,
         metavar="DIR",
-        help="save the figures here (default: open windows; without a display, the current folder)",
+        help="save the figures here, in place of earlier ones (default: open windows; without a "
+        "display, the current folder)",
     )

@@ -30,7 +30,7 @@ def check_png(path, option):
 
 
 def write_whole(path, data):
-    """Writes the bytes to path; on an OSError the old file stays as it was.
+    """Writes the bytes to path; raises a Failure if that is impossible, and the old file stays.
 
     A process that is killed leaves the old file too, and perhaps a temporary one beside it.
     """
@@ -39,6 +39,7 @@ def write_whole(path, data):
         temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        advice = "free some space, or choose another folder"
+        raise Failure(f"cannot write {path}: {error.strerror}; {advice}") from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -38,7 +38,7 @@ def print_stdout(text):
 def print_stderr(text):
     """Prints a line to stderr; stdout carries only what the post's programs print.
 
-    A full or closed stderr does not stop the run.
+    A full stderr does not stop the run.
     """
     with contextlib.suppress(OSError):
         tqdm.write(text, file=sys.stderr)

@@ -185,8 +185,8 @@ def test_resume_stops_where_every_checkpoint_is_corrupt(copy, small_data):
     before = files_in(copy)
     out, err = train(copy, small_data, "--steps", 60, "--resume", code=1)
     assert out == ""
-    message = f"no usable checkpoint in {copy}; move them away to start over"
-    assert err.splitlines()[-1] == f"double_conv.py: {message}"
+    advice = "choose another --checkpoint-dir, or move them away"
+    assert err.splitlines()[-1] == f"double_conv.py: no usable checkpoint in {copy}; {advice}"
     assert files_in(copy) == before
 
 

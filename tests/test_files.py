@@ -88,8 +88,8 @@ def write_on_a_full_disk(path, queue):
     limit_file_size(1000)
     try:
         files.write_whole(path, NEW)
-    except OSError as error:
-        queue.put(str(error))
+    except Failure as failure:
+        queue.put(str(failure))
 
 
 def test_on_a_full_disk_the_old_file_stays_and_nothing_else_is_left(tmp_path):
@@ -99,7 +99,8 @@ def test_on_a_full_disk_the_old_file_stays_and_nothing_else_is_left(tmp_path):
     queue = context.SimpleQueue()
     process = context.Process(target=write_on_a_full_disk, args=(path, queue))
     process.start()
-    assert queue.get() == f"[Errno 27] File too large: '{path}'"
+    advice = "free some space, or choose another folder"
+    assert queue.get() == f"cannot write {path}: File too large; {advice}"
     process.join()
     assert path.read_bytes() == OLD
     assert list(tmp_path.iterdir()) == [path]

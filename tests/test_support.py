@@ -87,8 +87,9 @@ def test_ctrl_c_during_the_import_is_one_line(tmp_path):
 # ------------------------------------------------------------------------------ real starts
 
 # Each takes seconds, so they run side by side, once, each in a separate folder.
+INLINE = "MPLBACKEND=module://matplotlib_inline.backend_inline"  # as a notebook passes it on
 COMMANDS = {
-    "link": "ln -s $root/double_conv.py link.py && python link.py $data --steps 0",
+    "link": f"ln -s $root/double_conv.py link.py && {INLINE} python link.py $data --steps 0",
     "messages": "TF_CPP_MIN_LOG_LEVEL=0 python $root/single_conv.py --help",
     "head": "python $root/single_conv.py $data --steps 20 --figure f.png | head -1",
 }
@@ -135,6 +136,10 @@ def test_start_shows_no_messages_of_tensorflows(ended, small_data):
         "checkpoints",
         "next",
     ]
+
+
+def test_notebooks_backend_is_no_obstacle_where_it_is_not_installed(ended):
+    assert ended["link"][0] == 0
 
 
 def test_script_behind_a_link_tells_where_the_next_one_is(ended):
