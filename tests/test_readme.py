@@ -3,6 +3,7 @@
 import csv
 import inspect
 import os
+import pathlib
 import re
 
 from support import checkpoints, input_data
@@ -239,7 +240,8 @@ def shape(line):
 def first_run(small_data, tmp_path_factory):
     """The quick start with fewer steps, on MNIST if it is there: (stdout, stderr)."""
     log_dir = tmp_path_factory.mktemp("logs")
-    args = ["--data-dir", os.environ.get("MNIST_DIR", small_data), "--log-dir", log_dir]
+    data_dir = pathlib.Path(os.environ.get("MNIST_DIR", small_data)).resolve()
+    args = ["--data-dir", data_dir, "--log-dir", log_dir]
     out, err = run("single_conv.py", *args, "--steps", 20)
     return out, err.replace(str(log_dir), "/tmp/cnn_single")
 
