@@ -117,7 +117,8 @@ class Saver:
         self.checkpoint = tf.train.Checkpoint(
             network=network, step=self.step, settings=self.saved_settings
         )
-        self.checkpoint.save_counter  # noqa: B018  creates it; the first versions' checkpoints have it
+        # Created now, since restore() would create it, and then expect it in what is restored.
+        self.checkpoint.save_counter  # noqa: B018
         # Held by the operating system, so that a killed run leaves no lock.
         self.lock = filelock.FileLock(folder / f".{NAME}.lock")
 

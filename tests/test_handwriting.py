@@ -13,8 +13,11 @@ from support.terminal import Failure
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image, ImageDraw
+from processes import SMALL, run
 
+import double_conv
 from double_conv import DoubleConv
 
 TWO = [(0, 40), (20, 5), (70, 5), (85, 35), (70, 75), (0, 150), (95, 145)]
@@ -444,3 +447,24 @@ def test_mnists_own_digits_are_recognized_as_before(mnist_dir, reference_dir, tm
     restore(network, reference_dir / "train_data-20000")
     expected, predicted = (network(np.array(x)).y_conv.numpy().argmax(1) for x in (digits, images))
     assert np.count_nonzero(predicted != expected) <= 1
+
+
+def test_program_that_measures_counts_what_is_read_as_labelled(small_data, tmp_path, monkeypatch):
+    """docs/programs/handwriting.py, with two images of which one has a wrong label."""
+    monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"])
+    network = DoubleConv(seed=5)
+    tf.train.Checkpoint(network=network).write(str(tmp_path / "train_data-0"))
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    path = saved(grey(draw(TWO)), photos / "image.png")
+    digit = int(network(read_image(path)[np.newaxis]).y_conv.numpy().argmax())
+    path.rename(photos / f"{digit}.png")
+    wrong = saved(grey(draw(TWO)), photos / f"{(digit + 1) % 10}.png")
+    args = [tmp_path / "train_data-0.index", photos, "--data-dir", small_data, "--first", 2]
+    out, err = run("docs/programs/handwriting.py", *args, constants=SMALL)
+    header, line, first, *others = out.splitlines()
+    assert header == "| images | as labelled, or as the original | |"
+    assert first == "| the folder's images | 1 of 2 | 50.0% |"
+    assert len(others) == 2 + 10
+    assert [row for row in others if row.startswith("| MNIST, ")] == others[2:]
+    assert f"{wrong}: read as {digit}" in err.splitlines()

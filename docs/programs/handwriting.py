@@ -278,7 +278,7 @@ def print_papers(network, digits):
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    parser.add_argument("checkpoint", type=terminal.path, help="checkpoint of double_conv.py")
+    parser.add_argument("checkpoint", type=checkpoints.path, help="checkpoint of double_conv.py")
     parser.add_argument("folder", type=terminal.path, help="folder of labelled images")
     terminal.add_data_options(parser)
     parser.add_argument(
