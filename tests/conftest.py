@@ -1,11 +1,14 @@
 """What the tests share: made-up digits and real MNIST, runs, a display."""
 
+import contextlib
 import csv
+import functools
 import multiprocessing.forkserver
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 import support  # noqa: F401  TensorFlow without its start-up messages
 
@@ -25,8 +28,9 @@ if forkserver:
 @pytest.fixture(autouse=True)
 def no_process_is_left():
     """Kills what a failed test has left running, or stopped: pytest would wait for its end."""
+    before = len(Running.started)
     yield
-    while Running.started:
+    while len(Running.started) > before:
         Running.started.pop().kill()
 
 
@@ -94,3 +98,104 @@ def posts_curve():
             }
 
     return read
+
+
+# ----------------------------------------------------------------------------------- long runs
+
+# What takes seconds starts before the first test, and goes on beside the tests that do not need it,
+# at a low priority, so that it slows none of them down.
+LONG_RUNS = [
+    "default_run",
+    "hundred_steps",
+    "thousand_steps",
+    "posts_figures",
+    "posts_mistakes",
+    "starts",
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def start_long_runs(request):
+    """Starts those that a test needs."""
+    needed = {name for item in request.session.items for name in item.fixturenames}
+    for name in LONG_RUNS:
+        if name in needed:
+            with contextlib.suppress(pytest.skip.Exception):  # the test itself will be skipped
+                request.getfixturevalue(name)
+    yield
+    while Running.started:
+        Running.started.pop().kill()
+
+
+@pytest.fixture(scope="session")
+def long_run(tmp_path_factory):
+    """Returns a function that starts a script in a new folder, and returns the Running."""
+
+    def start(*args, **options):
+        folder, before = tmp_path_factory.mktemp("long"), functools.partial(os.nice, 19)
+        return Running(*args, folder=folder, before=before, **options)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def default_run(long_run, mnist_dir):
+    """The first network's default run on MNIST."""
+    return long_run("single_conv.py", "--data-dir", mnist_dir, "--log-dir", "logs")
+
+
+@pytest.fixture(scope="session")
+def hundred_steps(long_run, mnist_dir):
+    """100 steps of the second network on MNIST."""
+    args = ["--data-dir", mnist_dir, "--log-dir", "logs", "--steps", 100]
+    return long_run("double_conv.py", *args, constants={})
+
+
+@pytest.fixture(scope="session")
+def thousand_steps(long_run, small_data):
+    """1,000 steps of the second network, small, but with the post's reports."""
+    args = ["--data-dir", small_data, "--log-dir", "logs", "--steps", 1000]
+    return long_run("double_conv.py", *args, constants={"num_fc": 2, "batch_size": 1})
+
+
+@pytest.fixture(scope="session")
+def posts_figures(long_run, reference_dir, mnist_dir):
+    """visualize_filters.py with the checkpoint of the post's own program."""
+    args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir]
+    return long_run("visualize_filters.py", *args, constants={})
+
+
+@pytest.fixture(scope="session")
+def posts_mistakes(long_run, reference_dir, mnist_dir):
+    """recognize.py --mistakes with the same checkpoint."""
+    args = ["--checkpoint", reference_dir / "train_data-20000", "--data-dir", mnist_dir]
+    return long_run("recognize.py", "--mistakes", "--first", 1, *args, constants={})
+
+
+INLINE = "MPLBACKEND=module://matplotlib_inline.backend_inline"  # as a notebook passes it on
+COMMANDS = {
+    "link": f"ln -s $root/double_conv.py link.py && {INLINE} python link.py $data --steps 0",
+    "messages": "TF_CPP_MIN_LOG_LEVEL=0 python $root/single_conv.py --help",
+    "head": "python $root/single_conv.py $data --steps 20 --figure f.png | head -1",
+}
+
+
+@pytest.fixture(scope="session")
+def starts(small_data, tmp_path_factory):
+    """The COMMANDS in a shell, as a user types them, each in a separate folder: {name: Popen}."""
+    environment = os.environ | {"root": str(ROOT)}
+    environment["data"] = f"--data-dir {small_data} --log-dir logs"
+    environment["PATH"] = f"{pathlib.Path(sys.executable).parent}:{environment['PATH']}"
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
+        environment.pop(name, None)
+    return {
+        name: subprocess.Popen(
+            ["nice", "bash", "-o", "pipefail", "-c", command],
+            cwd=tmp_path_factory.mktemp("start"),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, command in COMMANDS.items()
+    }

@@ -68,6 +68,23 @@ def delete_checkpoints(folder, *steps):
             path.unlink()
 
 
+def refused(folder, small_data, tmp_path, options):
+    """Yields (a copy of folder, the last line) of a run there with each of these options.
+
+    The runs, which go side by side, must all be refused and change nothing.
+    """
+    started = []
+    for i, args in enumerate(options):
+        copy = shutil.copytree(folder, tmp_path / f"copy-{i}")
+        running = start_training(copy, small_data, "--steps", 60, *args.split())
+        started.append((copy, files_in(copy), running))
+    for copy, before, running in started:
+        out, err = running.result(code=1)
+        assert out == ""
+        assert files_in(copy) == before
+        yield copy, err.splitlines()[-1]
+
+
 # ---------------------------------------------------------------------- what is in the folder
 
 
@@ -134,20 +151,16 @@ def test_without_a_checkpoint_a_resumed_run_starts_at_step_0(small_data, tmp_pat
     assert out.startswith("step 0")
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["--seed", 2], "was trained with seed=1, not 2; use the same settings, or --overwrite"),
-        (["--bfloat16"], "was trained with bfloat16=False, not True; use the same settings"),
-        (["--steps", 30], "the checkpoint is past --steps 30; use --steps 60"),
-    ],
-)
-def test_resume_refuses_other_arguments(undisturbed, small_data, args, message):
-    before = files_in(undisturbed[0])
-    out, err = train(undisturbed[0], small_data, "--steps", 60, "--resume", *args, code=1)
-    assert out == ""
-    assert message in err.splitlines()[-1]
-    assert files_in(undisturbed[0]) == before
+def test_resume_refuses_other_arguments(undisturbed, small_data, tmp_path):
+    advice = "use the same settings, or --overwrite"
+    messages = {
+        "--resume --seed 2": f"was trained with seed=1, not 2; {advice}",
+        "--resume --bfloat16": f"was trained with bfloat16=False, not True; {advice}",
+        "--resume --steps 30": "the checkpoint is past --steps 30; use --steps 60",
+    }
+    lines = refused(undisturbed[0], small_data, tmp_path, messages)
+    for (_, line), message in zip(lines, messages.values(), strict=True):
+        assert message in line
 
 
 def test_resume_refuses_other_data(undisturbed, tmp_path, small_network):
@@ -232,15 +245,20 @@ def test_checkpoint_of_an_earlier_version_is_resumed(undisturbed, small_data, co
     assert_same_run(copy, undisturbed[0], 60)
 
 
-def test_backup_with_another_name_is_neither_resumed_nor_deleted(small_data, copy):
+def test_backup_with_another_name_is_neither_resumed_nor_deleted(small_data, copy, tmp_path):
     rename_checkpoint(copy, 40, "train_data-100-best")
-    backup = {path: path.read_bytes() for path in copy.glob("train_data-100-best.*")}
+    other = shutil.copytree(copy, tmp_path / "other")
+    backup = {path.name: path.read_bytes() for path in copy.glob("train_data-100-best.*")}
     assert len(backup) == 2
-    _, err = train(copy, small_data, "--steps", 65, "--resume")
+    resumed = start_training(copy, small_data, "--steps", 65, "--resume")
+    overwritten = start_training(other, small_data, "--steps", 0, "--overwrite")
+    _, err = resumed.result()
     assert f"resuming from {copy / 'train_data-60'}" in err.splitlines()
-    train(copy, small_data, "--steps", 0, "--overwrite")
-    assert saved_steps(copy) == [0]
-    assert {path: path.read_bytes() for path in copy.glob("train_data-100-best.*")} == backup
+    overwritten.result()
+    assert saved_steps(other) == [0]
+    for folder in copy, other:
+        found = {path.name: path.read_bytes() for path in folder.glob("train_data-100-best.*")}
+        assert found == backup
 
 
 def state_file_of(folder):
@@ -406,16 +424,15 @@ def test_earlier_checkpoints_are_not_overwritten_by_accident(undisturbed, small_
     assert files_in(folder) == before
 
 
-def test_overwrite_deletes_our_checkpoints_only(small_data, tmp_path):
-    where = ["--data-dir", small_data, "--log-dir", "logs", "--checkpoint-dir", ".", "--steps"]
-    run("double_conv.py", *where, 10, folder=tmp_path)
+def test_overwrite_deletes_our_checkpoints_only(small_data, copy):
     others = ["train_data-notes.txt", "train_data", "model.txt", "train_data-0.bak.data"]
     for name in others:
-        (tmp_path / name).write_text("mine")
-    run("double_conv.py", *where, 0, "--overwrite", folder=tmp_path)
-    assert saved_steps(tmp_path) == [0]
-    assert len(list(tmp_path.glob("train_data-*.data-00000-of-00001"))) == 1
-    assert all((tmp_path / name).read_text() == "mine" for name in others)
+        (copy / name).write_text("mine")
+    where = ["--data-dir", small_data, "--log-dir", "logs", "--checkpoint-dir", "."]
+    run("double_conv.py", *where, "--steps", 0, "--overwrite", folder=copy)
+    assert saved_steps(copy) == [0]
+    assert len(list(copy.glob("train_data-*.data-00000-of-00001"))) == 1
+    assert all((copy / name).read_text() == "mine" for name in others)
 
 
 def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
@@ -427,45 +444,41 @@ def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
     assert files_in(copy) == before
 
 
-options = pytest.mark.parametrize("args", [[], ["--resume"], ["--overwrite"]])
+EACH_WAY = "", "--resume", "--overwrite"
 
 
-@options
+@pytest.fixture
+def theirs(tmp_path):
+    """A folder for what is not ours."""
+    (tmp_path / "theirs").mkdir()
+    return tmp_path / "theirs"
+
+
 @pytest.mark.parametrize("name", ["train_data-20000", "model-5"])
-def test_another_programs_checkpoint_is_never_touched(small_data, tmp_path, name, args):
-    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / name))
-    before = files_in(tmp_path)
-    assert len(before) == 2
-    _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
-    message = f"{tmp_path / name} was not written by this script, or is corrupt; move or delete it"
-    assert err.splitlines()[-1] == f"double_conv.py: {message}, or choose another --checkpoint-dir"
-    assert files_in(tmp_path) == before
+def test_another_programs_checkpoint_is_never_touched(small_data, theirs, tmp_path, name):
+    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(theirs / name))
+    assert len(files_in(theirs)) == 2
+    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
+        message = f"{folder / name} was not written by this script, or is corrupt"
+        advice = "move or delete it, or choose another --checkpoint-dir"
+        assert line == f"double_conv.py: {message}; {advice}"
 
 
-@options
-def test_checkpoint_of_2016_is_never_touched(small_data, tmp_path, args):
+def test_checkpoint_of_2016_is_never_touched(small_data, theirs, tmp_path):
     """TensorFlow 0.x's one file, its graph beside it, and the state file."""
-    write_as_2016(DoubleConv(), tmp_path / "train_data", version=1, global_step=100)
-    before = files_in(tmp_path)
-    assert {path.name for path in before} == {
-        "train_data-100",
-        "train_data-100.meta",
-        "checkpoint",
-    }
-    _, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
-    assert f"{tmp_path / 'train_data-100'} was not written by this script" in err.splitlines()[-1]
-    assert files_in(tmp_path) == before
+    write_as_2016(DoubleConv(), theirs / "train_data", version=1, global_step=100)
+    names = {path.name for path in files_in(theirs)}
+    assert names == {"train_data-100", "train_data-100.meta", "checkpoint"}
+    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
+        assert f"{folder / 'train_data-100'} was not written by this script" in line
 
 
-@options
-def test_users_own_file_checkpoint_is_not_replaced(small_data, tmp_path, args):
-    (tmp_path / "checkpoint").write_text("my notes")
-    out, err = train(tmp_path, small_data, "--steps", 0, *args, code=1)
-    assert out == ""
-    message = f"{tmp_path / 'checkpoint'} is in the way; move it, or choose another"
-    assert err.splitlines()[-1] == f"double_conv.py: {message} --checkpoint-dir"
-    assert (tmp_path / "checkpoint").read_text() == "my notes"
-    assert saved_steps(tmp_path) == []
+def test_users_own_file_checkpoint_is_not_replaced(small_data, theirs, tmp_path):
+    (theirs / "checkpoint").write_text("my notes")
+    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
+        message = f"{folder / 'checkpoint'} is in the way; move it, or choose another"
+        assert line == f"double_conv.py: {message} --checkpoint-dir"
+        assert saved_steps(folder) == []
 
 
 # ------------------------------------------------------------------------------------ folders

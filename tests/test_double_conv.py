@@ -311,13 +311,13 @@ def test_stderr_has_the_speed_the_paths_and_the_next_commands(seeded):
     assert visualize == f"next: {shlex.join(map(str, [*command, '--dataset', 'auto']))}"
 
 
-def test_reports_are_every_100_steps_and_the_filters_every_1000(small_data, tmp_path):
-    small = {"num_fc": 2, "batch_size": 1}
-    out, _ = train(tmp_path, small_data, "--steps", 1000, constants=small)
+def test_reports_are_every_100_steps_and_the_filters_every_1000(thousand_steps):
+    out, _ = thousand_steps.result()
+    folder = thousand_steps.folder
     steps = list(range(0, 1001, 100))
     assert [line.split(",")[0] for line in out.splitlines()[:-1]] == [f"step {i}" for i in steps]
-    assert saved_steps(tmp_path) == [1000, 900, 800, 700, 600]
-    values = read_events(only_run(tmp_path / "logs"))
+    assert saved_steps(folder) == [1000, 900, 800, 700, 600]
+    values = read_events(only_run(folder / "logs"))
     for tag in ("cross entropy", "accuracy", "h_conv1"):
         assert [step for name, step, _ in values if name == tag] == steps
     assert [step for name, step, _ in values if name == "filters"] == [0, 1000]

@@ -532,8 +532,10 @@ def test_full_disk_leaves_nothing_of_a_download(mirrors, data_dir):
     assert list(data_dir.iterdir()) == []
 
 
-def test_download_has_a_bar_on_a_terminal(mirrors, data_dir):
+def test_download_has_a_bar_on_a_terminal(mirrors, small_data, data_dir):
     mirrors("pauses")
+    for name in GZIPPED[1:]:
+        shutil.copy(small_data / name, data_dir)
     with pseudo_terminal() as (terminal, read):
         start_run(data_dir, "--dataset", "mnist", stderr=terminal).result()
         shown = read()

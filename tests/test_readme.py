@@ -3,14 +3,13 @@
 import csv
 import inspect
 import os
-import pathlib
 import re
 
 from support import checkpoints, input_data
 
 import numpy as np
 import pytest
-from processes import ROOT, run
+from processes import ROOT, Running
 from test_pages import BLOCK, REQUIREMENTS, rows
 
 import double_conv
@@ -237,13 +236,15 @@ def shape(line):
 
 
 @pytest.fixture(scope="module")
-def first_run(small_data, tmp_path_factory):
-    """The quick start with fewer steps, on MNIST if it is there: (stdout, stderr)."""
-    log_dir = tmp_path_factory.mktemp("logs")
-    data_dir = pathlib.Path(os.environ.get("MNIST_DIR", small_data)).resolve()
-    args = ["--data-dir", data_dir, "--log-dir", log_dir]
-    out, err = run("single_conv.py", *args, "--steps", 20)
-    return out, err.replace(str(log_dir), "/tmp/cnn_single")
+def first_run(request):
+    """The quick start, with fewer steps where MNIST is not at hand: (stdout, stderr)."""
+    if "MNIST_DIR" in os.environ:
+        running = request.getfixturevalue("default_run")
+    else:
+        where = ["--data-dir", request.getfixturevalue("small_data"), "--log-dir", "logs"]
+        running = Running("single_conv.py", *where, "--steps", 20)
+    out, err = running.result()
+    return out, re.sub(r"\blogs\b", "/tmp/cnn_single", err)
 
 
 def test_printed_lines_are_those_of_a_run(first_run):

@@ -285,8 +285,6 @@ def test_without_a_checkpoint_one_line_tells_how_to_get_one():
     assert err == f"recognize.py: {message}\n"
 
 
-def test_the_posts_own_network_gets_75_test_digits_wrong(reference_dir, mnist_dir, tmp_path):
-    args = ["--checkpoint", reference_dir / "train_data-20000", "--data-dir", mnist_dir]
-    options = {"constants": {}, "folder": tmp_path}
-    out, _ = run("recognize.py", "--mistakes", "--first", 1, *args, **options)
+def test_the_posts_own_network_gets_75_test_digits_wrong(posts_mistakes):
+    out, _ = posts_mistakes.result()
     assert out == "75 of 10,000 test digits are misclassified\n"

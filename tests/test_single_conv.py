@@ -150,16 +150,21 @@ def data(small_data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(data, tmp_path_factory):
-    """The run, with blanks in its paths: (its folder, stdout, stderr)."""
+def started(data, tmp_path_factory):
+    """The run, with blanks in its paths, which goes on while the same steps are taken here."""
     folder = tmp_path_factory.mktemp("my run")
     where = ["--data-dir", data, "--log-dir", folder / "my logs", "--figure", folder / "f.PNG"]
-    args = ["single_conv.py", "--seed", SEED, "--steps", STEPS, *where]
-    return folder, *run(*args, folder=folder)
+    return Running("single_conv.py", "--seed", SEED, "--steps", STEPS, *where, folder=folder)
 
 
 @pytest.fixture(scope="module")
-def expected(data):
+def trained(started, expected):
+    """The run at its end: (its folder, stdout, stderr)."""
+    return started.folder, *started.result()
+
+
+@pytest.fixture(scope="module")
+def expected(started, data):
     """The same steps, taken here, with reports computed by NumPy: (network, data, {step: report}).
 
     A report is of the batch just trained on, after the step: cross entropy, accuracy, h_conv1.
@@ -341,22 +346,15 @@ def test_wrong_options_are_refused_before_training(data, tmp_path, args, code, m
 # ------------------------------------------------------------------------------------ real MNIST
 
 
-@pytest.fixture(scope="module")
-def on_mnist(mnist_dir, tmp_path_factory):
-    """The default run on MNIST: (its log folder, stdout)."""
-    folder = tmp_path_factory.mktemp("mnist")
-    where = ["--data-dir", mnist_dir, "--log-dir", folder / "logs"]
-    return folder / "logs", run("single_conv.py", *where, folder=folder)[0]
-
-
-def test_default_run_has_the_posts_accuracy(on_mnist):
-    lines = on_mnist[1].splitlines()
+def test_default_run_has_the_posts_accuracy(default_run):
+    lines = default_run.result()[0].splitlines()
     assert len(lines) == 102
     assert abs(float(lines[-1].removeprefix("test accuracy ")) - 0.975) <= 0.002
 
 
-def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(on_mnist, posts_curve):
-    values = read_events(only_run(on_mnist[0]))
+def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(default_run, posts_curve):
+    default_run.result()
+    values = read_events(only_run(default_run.folder / "logs"))
     ours = {step: value for tag, step, value in values if tag == "cross entropy"}
     posts = {step: cross_entropy for step, (cross_entropy, _) in posts_curve("single").items()}
     assert list(ours) == list(posts)
@@ -367,6 +365,8 @@ def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(on_mnist
     assert 0.8 < np.mean([ours[i] for i in late]) / np.mean([posts[i] for i in late]) < 1.25
 
 
-def test_the_posts_own_run_is_beside_ours(on_mnist):
-    names = {path.name for path in on_mnist[0].iterdir()}
-    assert names == {"the-post-single_conv-tensorflow-0.12.1", only_run(on_mnist[0]).name}
+def test_the_posts_own_run_is_beside_ours(default_run):
+    default_run.result()
+    logs = default_run.folder / "logs"
+    names = {path.name for path in logs.iterdir()}
+    assert names == {"the-post-single_conv-tensorflow-0.12.1", only_run(logs).name}

@@ -1,7 +1,6 @@
 """How a script starts, from a shell and in a notebook."""
 
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -86,47 +85,16 @@ def test_ctrl_c_during_the_import_is_one_line(tmp_path):
 
 # ------------------------------------------------------------------------------ real starts
 
-# Each takes seconds, so they run side by side, once, each in a separate folder.
-INLINE = "MPLBACKEND=module://matplotlib_inline.backend_inline"  # as a notebook passes it on
-COMMANDS = {
-    "link": f"ln -s $root/double_conv.py link.py && {INLINE} python link.py $data --steps 0",
-    "messages": "TF_CPP_MIN_LOG_LEVEL=0 python $root/single_conv.py --help",
-    "head": "python $root/single_conv.py $data --steps 20 --figure f.png | head -1",
-}
-
 
 @pytest.fixture(scope="module")
-def ended(small_data, tmp_path_factory):
-    """Runs all COMMANDS in a shell, as a user does: {name: (exit code, stdout, stderr, folder)}."""
-    folders = {name: tmp_path_factory.mktemp("start") for name in COMMANDS}
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL")
-    }
-    environment["PATH"] = f"{pathlib.Path(sys.executable).parent}:{environment['PATH']}"
-    environment |= {"root": str(ROOT), "data": f"--data-dir {small_data} --log-dir logs"}
-    pipe = subprocess.PIPE
-    started = {
-        name: subprocess.Popen(
-            ["bash", "-o", "pipefail", "-c", command],
-            cwd=folders[name],
-            env=environment,
-            stdout=pipe,
-            stderr=pipe,
-            text=True,
-        )
-        for name, command in COMMANDS.items()
-    }
-    outputs = {name: process.communicate(timeout=LIMIT) for name, process in started.items()}
-    return {
-        name: (process.returncode, *outputs[name], folders[name])
-        for name, process in started.items()
-    }
+def ended(starts):
+    """What the starts led to: {name: (exit code, stdout, stderr)}."""
+    outputs = {name: process.communicate(timeout=LIMIT) for name, process in starts.items()}
+    return {name: (starts[name].returncode, *output) for name, output in outputs.items()}
 
 
 def test_start_shows_no_messages_of_tensorflows(ended, small_data):
-    code, out, err, _ = ended["link"]
+    code, out, err = ended["link"]
     assert code == 0
     assert re.fullmatch(r"step 0, training accuracy .*\ntest accuracy .* \(not MNIST\)\n", out)
     assert [line.split(":")[0] for line in err.splitlines()] == [
@@ -143,20 +111,20 @@ def test_notebooks_backend_is_no_obstacle_where_it_is_not_installed(ended):
 
 
 def test_script_behind_a_link_tells_where_the_next_one_is(ended):
-    _, _, err, _ = ended["link"]
+    _, _, err = ended["link"]
     command = f"next: python {ROOT / 'visualize_filters.py'} train_data-0 --data-dir "
     assert err.splitlines()[-1].startswith(command)
 
 
 def test_messages_of_tensorflows_are_for_those_who_ask(ended):
-    code, out, err, _ = ended["messages"]
+    code, out, err = ended["messages"]
     assert code == 0
     assert out.startswith("usage: single_conv.py")
     assert "absl::InitializeLog()" in err
 
 
 def test_closed_pipe_is_quiet(ended, small_data):
-    code, out, err, _ = ended["head"]
+    code, out, err = ended["head"]
     assert code == 141
     assert re.fullmatch(r"step 0, training accuracy .*\n", out)
     assert err.splitlines() == [

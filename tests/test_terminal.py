@@ -235,11 +235,11 @@ def test_full_stderr_stops_no_run(small_data, tmp_path):
 
 def test_speed_leaves_the_first_step_out(capsys):
     for i in terminal.progress(range(20, 31)):
-        time.sleep(1.5 if i == 20 else 0.01)
+        time.sleep(0.8 if i == 20 else 0.01)
     line = capsys.readouterr().err
     count, seconds, speed = re.fullmatch(r"(\d+) steps in (.*) s \((.*) steps/s\)\n", line).groups()
     assert count == "10"
-    assert 0.1 <= float(seconds) < 1.5
+    assert 0.1 <= float(seconds) < 0.8
     assert float(speed) == pytest.approx(10 / float(seconds), rel=0.6)
     assert float(speed) < 100
 

@@ -10,7 +10,7 @@ from support import input_data
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import ROOT, run
+from processes import ROOT, Running
 from runs import only_run, read_events
 
 import common
@@ -69,13 +69,14 @@ def test_printed_accuracy_is_that_of_the_same_batch_after_the_update_without_dro
     """Compared with the step taken here."""
     where = ["--data-dir", small_data, "--log-dir", tmp_path / "logs", "--steps", 0]
     where += ["--checkpoint-dir", tmp_path] if script == "double_conv.py" else []
-    out, _ = run(script, *where, folder=tmp_path, constants={})
-    logged = {tag: value for tag, _, value in read_events(only_run(tmp_path / "logs"))}
+    running = Running(script, *where, folder=tmp_path, constants={})
     network = SingleConv() if script == "single_conv.py" else DoubleConv()
     x, y_ = input_data.read_data_sets(small_data).train.next_batch(batch_size)
     before = network.evaluate(x, y_)
     network.train_step(x, y_, *([[1, 0]] if script == "double_conv.py" else []))
     cross_entropy, accuracy, _ = network.evaluate(x, y_)
+    out, _ = running.result()
+    logged = {tag: value for tag, _, value in read_events(only_run(tmp_path / "logs"))}
     assert out.splitlines()[0] == f"step 0, training accuracy {accuracy:g}"
     np.testing.assert_allclose(logged["cross entropy"], cross_entropy, rtol=1e-4)
     # So that a report before the update would be noticed.
@@ -174,14 +175,13 @@ def test_scripts_have_the_posts_names(script):
 # ----------------------------------------------------------------------- the second network, MNIST
 
 
-def test_100_steps_of_the_second_network_learn(mnist_dir, tmp_path):
-    where = ["--data-dir", mnist_dir, "--log-dir", tmp_path / "logs", "--checkpoint-dir", tmp_path]
-    out, _ = run("double_conv.py", *where, "--steps", 100, constants={})
+def test_100_steps_of_the_second_network_learn(hundred_steps):
+    out, _ = hundred_steps.result()
     first, last, test = [float(re.search(r"[\d.]+$", line)[0]) for line in out.splitlines()]
     assert first < 0.4
     assert last > 0.75
     assert test > 0.8
-    names = {path.name for path in (tmp_path / "logs").iterdir()}
-    ours = only_run(tmp_path / "logs").name
+    logs = hundred_steps.folder / "logs"
+    names, ours = {path.name for path in logs.iterdir()}, only_run(logs).name
     assert names == {"the-post-double_conv-tensorflow-0.12.1", ours}
     assert re.fullmatch(r"\d{8}-\d{6}", ours)

@@ -68,13 +68,14 @@ def assert_shows(picture, top, images, first=None):
 def test_figures_show_filters_and_feature_maps_each_in_its_place(
     network, checkpoint, small_data, test_set, tmp_path, args, chosen, sub_filter
 ):
-    start(checkpoint, small_data, tmp_path, *args).result()
+    running = start(checkpoint, small_data, tmp_path, *args)
     if chosen is None:
         labels = test_set.labels.argmax(1)
         threes, fives = (np.flatnonzero(labels == digit) for digit in (3, 5))
         chosen = [threes[0], threes[1], fives[0]]
     images = test_set.images[list(chosen)]
     layers = network(images)
+    running.result()
     layer1, layer2 = (read_png(tmp_path / f"layer{k}.png", dpi=200) for k in (1, 2))
 
     assert_shows(layer1, 44 + 14, np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0))
@@ -173,9 +174,8 @@ def test_checkpoint_of_2016_gives_the_same_network(network, tmp_path):
             np.testing.assert_array_equal(variable, other)
 
 
-def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_dir, tmp_path):
-    args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir, "--figure-dir", tmp_path]
-    out, err = run("visualize_filters.py", *args, constants={})
+def test_the_posts_own_checkpoint_has_the_posts_accuracy(posts_figures):
+    out, err = posts_figures.result()
     assert out == "test accuracy 0.9925\n"
     assert "warning" not in err
 
@@ -244,12 +244,13 @@ def test_14x14_pixels_are_all_that_a_response_of_the_second_layer_depends_on(net
 def test_patches_are_drawn_strongest_first_beside_their_filters_numbers(
     network, checkpoint, small_data, test_set, tmp_path
 ):
-    out, err = start(checkpoint, small_data, tmp_path, "--patches").result()
+    running = start(checkpoint, small_data, tmp_path, "--patches")
+    layers, images = network(test_set.images), test_set.images.reshape(-1, 28, 28)
+    out, err = running.result()
     assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
     assert err.splitlines()[-1] == f"figure: {tmp_path / 'patches.png'}"
     assert [path.name for path in tmp_path.iterdir()] == ["patches.png"]
     picture = read_png(tmp_path / "patches.png", dpi=200).astype(float)
-    layers, images = network(test_set.images), test_set.images.reshape(-1, 28, 28)
 
     def check(patches, top, left, scale):
         framed = len(patches[0]) * scale + 2
