@@ -170,8 +170,11 @@ def remove_current_folder():
 )
 def test_deleted_current_folder_is_one_line(script, option, small_data, tmp_path):
     (tmp_path / "deleted").mkdir()
+    where = ["--data-dir", small_data]
+    if script != "visualize_filters.py":
+        where += ["--log-dir", tmp_path / "logs"]
     options = {"folder": tmp_path / "deleted", "before": remove_current_folder}
-    out, err = run(script, "--data-dir", small_data, code=1, **options)
+    out, err = run(script, *where, code=1, **options)
     assert out == ""
     line = f"{script}: .: No such file or directory; choose another {option}"
     assert err.splitlines()[-1] == line
