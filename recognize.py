@@ -150,10 +150,6 @@ def read_digits(args):
     names = ["layer1.png", "layer2.png", "predictions.png"]
     paths = [(args.figure_dir or Path()) / name for name in names]
     show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
-    for path in args.files:
-        if not show and path.resolve() in [figure.resolve() for figure in paths]:
-            message = f"{path} has the name of a figure, which would replace it"
-            raise Failure(f"{message}; leave it out, or choose another --figure-dir")
     network, trained_on = restored_network(args.checkpoint)
     if args.mistakes:
         mnist = input_data.read_data_sets(args.data_dir, args.dataset)

@@ -6,7 +6,7 @@ import time
 import warnings
 
 from support import terminal
-from support.files import check_png, write_whole
+from support.files import SOURCE, check_png, write_whole
 from support.terminal import in_notebook, print_stderr, reason
 
 import matplotlib.pyplot as plt
@@ -169,7 +169,7 @@ def draw_predictions(images, y_conv, title, labels=None, names=None):
 def as_png(figure, dpi):
     """Returns the figure as PNG bytes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Source": SOURCE})
     return buffer.getvalue()
 
 

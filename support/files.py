@@ -6,6 +6,8 @@ import uuid
 
 from support.terminal import Failure
 
+SOURCE = "Deep MNIST for Experts, part 3"  # stands in the metadata of every figure
+
 
 def check_folder(folder, option):
     """Creates the folder if needed; raises a Failure that names the option if it can't be used."""
@@ -18,15 +20,18 @@ def check_folder(folder, option):
 
 
 def check_png(path, option):
-    """Raises a Failure that names the option if no PNG file can be written to path.
+    """Raises a Failure that names the option if no figure can be written to path.
 
-    Creates its folder if needed.
+    Only an earlier figure may be there: a user's own file is not replaced. Creates the folder if
+    needed.
     """
     if path.suffix.lower() != ".png" or path.is_dir():
         raise Failure(f"{path} is not a PNG file's name; choose another {option}")
     check_folder(path.parent, option)
     if path.exists() and not os.access(path, os.W_OK):
         raise Failure(f"{path} is write-protected; choose another {option}")
+    if path.exists() and SOURCE.encode() not in path.read_bytes()[:1000]:
+        raise Failure(f"{path} was not drawn by these scripts; move it, or choose another {option}")
 
 
 def write_whole(path, data):

@@ -251,6 +251,12 @@ def test_several_figures_are_saved_in_order_and_named(tmp_path, capsys):
     assert capsys.readouterr().err.splitlines() == [f"figure: {path}" for path in paths]
 
 
+def test_an_earlier_figure_may_be_replaced(tmp_path):
+    path = tmp_path / "figure.png"
+    figures.save([figures.draw_features(*features(2, 14), TITLE)], [path], dpi=100)
+    assert not figures.will_show([path], "--figure", chosen=True)
+
+
 def arguments(small_data, tmp_path):
     """The shortest run with a figure."""
     where = ["--data-dir", small_data, "--log-dir", tmp_path / "logs"]
@@ -280,6 +286,10 @@ def test_if_no_window_can_be_opened_one_line_tells_why(small_data, tmp_path, bac
         ("figure.jpg", "figure.jpg is not a PNG file's name; choose another --figure"),
         ("folder.png", "folder.png is not a PNG file's name; choose another --figure"),
         ("file/figure.png", "file: File exists; choose another --figure"),
+        (
+            "drawing.png",
+            "drawing.png was not drawn by these scripts; move it, or choose another --figure",
+        ),
         pytest.param(
             "mine.png",
             "mine.png is write-protected; choose another --figure",
@@ -297,12 +307,14 @@ def test_figure_that_cannot_be_written_is_refused_before_the_training(
 ):
     (tmp_path / "file").touch()
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "drawing.png").write_text("mine")
     (tmp_path / "mine.png").touch(0o444)
     (tmp_path / "locked").mkdir(0o555)
     args = [*arguments(small_data, tmp_path), "--figure", name]
     out, err = run(*args, folder=tmp_path, code=1)
     assert out == ""
     assert err == f"single_conv.py: {message}\n"
+    assert (tmp_path / "drawing.png").read_text() == "mine"
 
 
 def wait_for_window(running, display, title):

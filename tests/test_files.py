@@ -1,5 +1,6 @@
 """Folders that can be written, and files written whole or not at all."""
 
+import io
 import multiprocessing
 import os
 import pathlib
@@ -7,6 +8,7 @@ import pathlib
 from support import files
 from support.terminal import Failure
 
+import matplotlib.pyplot as plt
 import pytest
 from processes import limit_file_size, run
 
@@ -40,17 +42,38 @@ def test_figure_must_have_a_png_files_name(tmp_path, name):
         files.check_png(tmp_path / name, "--figure")
 
 
+def figure(source):
+    """Returns a figure's PNG bytes, with this in its metadata."""
+    buffer = io.BytesIO()
+    plt.figure().savefig(buffer, format="png", metadata={"Source": source})
+    plt.close("all")
+    return buffer.getvalue()
+
+
 def test_figure_may_be_new_or_replaced_and_is_not_touched_yet(tmp_path):
-    (tmp_path / "old.PNG").write_bytes(OLD)
-    files.check_png(tmp_path / "old.PNG", "--figure")
+    earlier = figure(files.SOURCE)
+    (tmp_path / "earlier.PNG").write_bytes(earlier)
+    files.check_png(tmp_path / "earlier.PNG", "--figure")
     files.check_png(tmp_path / "new" / "figure.png", "--figure")
-    assert (tmp_path / "old.PNG").read_bytes() == OLD
+    assert (tmp_path / "earlier.PNG").read_bytes() == earlier
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("mine", [b"", OLD, figure("my own script")], ids=["empty", "text", "plot"])
+@pytest.mark.parametrize("is_link", [False, True])
+def test_users_own_file_is_not_replaced_by_a_figure(tmp_path, mine, is_link):
+    (tmp_path / "mine.png").write_bytes(mine)
+    if is_link:
+        (tmp_path / "link.png").symlink_to("mine.png")
+    path = tmp_path / ("link.png" if is_link else "mine.png")
+    message = f"{path.name} was not drawn by these scripts; move it, or choose another --figure"
+    with pytest.raises(Failure, match=message):
+        files.check_png(path, "--figure")
 
 
 def test_write_protected_figure_is_refused(tmp_path):
     path = tmp_path / "figure.png"
-    path.write_bytes(OLD)
+    path.write_bytes(figure(files.SOURCE))
     path.chmod(0o400)
     if os.access(path, os.W_OK):
         pytest.skip("root may write all")

@@ -182,18 +182,16 @@ def test_if_no_file_can_be_read_there_is_no_figure(reader, tmp_path):
     assert pngs(tmp_path / "new") == []
 
 
-@pytest.mark.parametrize("name", ["predictions.png", "link.png"])
-def test_file_is_not_replaced_by_a_figure(reader, tmp_path, name):
-    (tmp_path / "predictions.png").write_bytes(b"mine")
-    (tmp_path / "link.png").symlink_to("predictions.png")
-    args = ["--checkpoint", reader[1]]
-    out, err = run("recognize.py", name, *args, folder=tmp_path, constants=SMALL, code=1)
+def test_file_is_not_replaced_by_a_figure(reader, tmp_path):
+    file = write_strokes(tmp_path / "predictions.png", "seven")
+    before = file.read_bytes()
+    args = [file.name, "--checkpoint", reader[1]]
+    out, err = run("recognize.py", *args, folder=tmp_path, constants=SMALL, code=1)
     assert out == ""
-    advice = "leave it out, or choose another --figure-dir"
-    assert (
-        err == f"recognize.py: {name} has the name of a figure, which would replace it; {advice}\n"
-    )
-    assert (tmp_path / "predictions.png").read_bytes() == b"mine"
+    message = "predictions.png was not drawn by these scripts; move it"
+    assert err == f"recognize.py: {message}, or choose another --figure-dir\n"
+    assert file.read_bytes() == before
+    assert pngs(tmp_path) == ["predictions.png"]
 
 
 # --------------------------------------------------------------------------------------- mistakes
