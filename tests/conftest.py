@@ -107,9 +107,9 @@ def posts_curve():
 LONG_RUNS = [
     "default_run",
     "hundred_steps",
-    "thousand_steps",
     "posts_figures",
     "posts_mistakes",
+    "rendered_run",
     "starts",
 ]
 
@@ -152,13 +152,6 @@ def hundred_steps(long_run, mnist_dir):
 
 
 @pytest.fixture(scope="session")
-def thousand_steps(long_run, small_data):
-    """1,000 steps of the second network, small, but with the post's reports."""
-    args = ["--data-dir", small_data, "--log-dir", "logs", "--steps", 1000]
-    return long_run("double_conv.py", *args, constants={"num_fc": 2, "batch_size": 1})
-
-
-@pytest.fixture(scope="session")
 def posts_figures(long_run, reference_dir, mnist_dir):
     """visualize_filters.py with the checkpoint of the post's own program."""
     args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir]
@@ -170,6 +163,13 @@ def posts_mistakes(long_run, reference_dir, mnist_dir):
     """recognize.py --mistakes with the same checkpoint."""
     args = ["--checkpoint", reference_dir / "train_data-20000", "--data-dir", mnist_dir]
     return long_run("recognize.py", "--mistakes", "--first", 1, *args, constants={})
+
+
+@pytest.fixture(scope="session")
+def rendered_run(long_run):
+    """The first network, 1 step on rendered digits."""
+    args = ["--steps", 0, "--dataset", "rendered", "--log-dir", "logs"]
+    return long_run("single_conv.py", *args)
 
 
 INLINE = "MPLBACKEND=module://matplotlib_inline.backend_inline"  # as a notebook passes it on

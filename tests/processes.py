@@ -1,6 +1,7 @@
 """Runs the scripts in separate processes, as a user does from the command line.
 
-Importing TensorFlow takes seconds, so these processes are forked from one that has imported it.
+Importing TensorFlow takes seconds, so these processes are forked from one that has imported it,
+and what else they need.
 """
 
 import contextlib
@@ -24,7 +25,8 @@ SMALL = {"num_fc": 16, "batch_size": 10, "report_every": 5, "filters_every": 10}
 forkserver = None
 if "forkserver" in multiprocessing.get_all_start_methods():
     forkserver = multiprocessing.get_context("forkserver")
-    forkserver.set_forkserver_preload(["recognize", "single_conv", "tensorboard.summary"])
+    needed = ["recognize", "single_conv", "tensorboard.summary", "pytest"]
+    forkserver.set_forkserver_preload(needed)
 
 
 def execute(script, args, folder, streams, environment, constants, before):

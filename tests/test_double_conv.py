@@ -211,6 +211,13 @@ def test_graph_of_the_training_step_has_the_gradients_in_the_scope_optimizer():
 # ------------------------------------------------------------------------------- whole runs
 
 
+@pytest.fixture(scope="module", autouse=True)
+def thousand_steps(small_data, tmp_path_factory):
+    """A run that reports as the post does, beside the other tests here: (its folder, Running)."""
+    small, folder = {"num_fc": 2, "batch_size": 1}, tmp_path_factory.mktemp("thousand")
+    return folder, start_training(folder, small_data, "--steps", 1000, constants=small)
+
+
 @pytest.fixture(scope="module")
 def seeded(small_data, tmp_path_factory):
     """A run with --seed 3 up to step 12, in folders with blanks in their names.
@@ -312,8 +319,8 @@ def test_stderr_has_the_speed_the_paths_and_the_next_commands(seeded):
 
 
 def test_reports_are_every_100_steps_and_the_filters_every_1000(thousand_steps):
-    out, _ = thousand_steps.result()
-    folder = thousand_steps.folder
+    folder, running = thousand_steps
+    out, _ = running.result()
     steps = list(range(0, 1001, 100))
     assert [line.split(",")[0] for line in out.splitlines()[:-1]] == [f"step {i}" for i in steps]
     assert saved_steps(folder) == [1000, 900, 800, 700, 600]

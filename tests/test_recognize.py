@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from digits import read_png, shades, small_image, write_idx
 from PIL import Image, ImageDraw
-from processes import SMALL, run
+from processes import SMALL, Running, run
 
 import double_conv
 import recognize
@@ -79,10 +79,10 @@ def reader(tmp_path_factory):
     return network, save(network, folder)
 
 
-def run_recognize(checkpoint, folder, *args, **options):
-    """Runs recognize.py with this checkpoint; its figures go to folder."""
+def start(checkpoint, folder, *args):
+    """Starts recognize.py with this checkpoint; its figures go to folder."""
     where = ["--checkpoint", checkpoint, "--figure-dir", folder]
-    return run("recognize.py", *args, *where, constants=SMALL, **options)
+    return Running("recognize.py", *args, *where)
 
 
 def pngs(folder):
@@ -102,7 +102,7 @@ def three_files(reader, tmp_path_factory):
     names = {"b.png": "box", "これは 7.bmp": "seven", "a.png": "bar"}
     files = [write_strokes(folder / name, stroke) for name, stroke in names.items()]
     where = ["--data-dir", folder / "nothing", "--dataset", "mnist"]
-    return files, folder / "new", *run_recognize(reader[1], folder / "new", *files, *where)
+    return files, folder / "new", *start(reader[1], folder / "new", *files, *where).result()
 
 
 def test_each_file_has_a_line_with_its_digit_and_the_probability_in_the_order_given(
@@ -156,7 +156,7 @@ def test_of_more_files_than_a_figure_takes_all_have_a_line_and_the_first_are_dra
 def test_certain_answer_is_not_printed_as_1(tmp_path):
     file = write_strokes(tmp_path / "box.png", "box")
     network = teach([handwriting.read_image(file)], [0], certainty=100)
-    out, _ = run_recognize(save(network, tmp_path), tmp_path, file)
+    out, _ = start(save(network, tmp_path), tmp_path, file).result()
     assert out == "box.png: 0 (> 0.9999)\n"
 
 
@@ -165,7 +165,7 @@ def test_file_that_cannot_be_read_has_a_line_on_stderr_and_the_others_are_read(r
     bad = tmp_path / "bad.png"
     bad.write_text("no image")
     files = [good[0], bad, tmp_path / "missing.png", good[1]]
-    out, err = run_recognize(reader[1], tmp_path / "new", *files, code=1)
+    out, err = start(reader[1], tmp_path / "new", *files).result(code=1)
     assert re.sub(r"\(.*?\)", "", out) == "box.png: 0 \nbar.png: 1 \n"
     lines = err.splitlines()
     assert lines[1].startswith(f"{bad}: not an image that Pillow can read")
@@ -176,7 +176,7 @@ def test_file_that_cannot_be_read_has_a_line_on_stderr_and_the_others_are_read(r
 
 def test_if_no_file_can_be_read_there_is_no_figure(reader, tmp_path):
     (tmp_path / "blank.png").touch()
-    out, err = run_recognize(reader[1], tmp_path / "new", tmp_path / "blank.png", code=1)
+    out, err = start(reader[1], tmp_path / "new", tmp_path / "blank.png").result(code=1)
     assert out == ""
     assert err.splitlines()[-1] == "recognize.py: none of the files could be read"
     assert pngs(tmp_path / "new") == []
@@ -220,17 +220,17 @@ def squares(small_data, tmp_path_factory):
 @pytest.mark.parametrize(("args", "drawn"), [(["--first", 2], 2), ([], 3)])
 def test_mistakes_are_counted_and_the_first_of_them_drawn(squares, tmp_path, args, drawn):
     network, checkpoint, data = squares
-    out, _ = run_recognize(checkpoint, tmp_path, "--mistakes", "--data-dir", data, *args)
-    assert out == "3 of 500 test digits are misclassified\n"
+    running = start(checkpoint, tmp_path, "--mistakes", "--data-dir", data, *args)
     test = input_data.read_data_sets(data).test
     images, labels = test.images[WRONG[:drawn]], test.labels.argmax(1)[WRONG[:drawn]]
     y_conv = network(test.images).y_conv.numpy()[WRONG[:drawn]]
     what = f"{drawn} misclassified test digits\ntrain_data-7"
     title = f"Probabilities of the ten digits for {what}"
     expected = figures.draw_predictions(images, y_conv, title, labels=labels)
-    np.testing.assert_array_equal(
-        read_png(tmp_path / "predictions.png"), as_picture(expected, tmp_path)
-    )
+    expected = as_picture(expected, tmp_path)
+    out, _ = running.result()
+    assert out == "3 of 500 test digits are misclassified\n"
+    np.testing.assert_array_equal(read_png(tmp_path / "predictions.png"), expected)
     picture = read_png(tmp_path / "layer2.png", dpi=200)
     assert len(picture) == 44 + 2 * (14 + 32) + 2 * 32 * drawn + 8
     for i, image in enumerate(images):
@@ -250,7 +250,7 @@ def test_without_mistakes_there_is_one_line_and_no_figure(squares, tmp_path):
     data = shutil.copytree(data, tmp_path / "data")
     labels = network(input_data.read_data_sets(data).test.images).y_conv.numpy().argmax(1)
     write_idx(data, "t10k-labels-idx1-ubyte", labels)
-    out, _ = run_recognize(checkpoint, tmp_path / "new", "--mistakes", "--data-dir", data)
+    out, _ = start(checkpoint, tmp_path / "new", "--mistakes", "--data-dir", data).result()
     assert out == "0 of 500 test digits are misclassified\n"
     assert pngs(tmp_path / "new") == []
 

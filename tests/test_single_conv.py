@@ -309,11 +309,10 @@ def test_progress_bar_is_for_terminals_and_leaves_stdout_alone(trained, data, tm
     assert "/101 [" not in trained[2]
 
 
-def test_rendered_digits_need_no_network_and_are_named_everywhere(tmp_path):
-    args = ["--steps", 0, "--dataset", "rendered", "--log-dir", tmp_path / "logs"]
-    out, _ = run("single_conv.py", *args, folder=tmp_path)
+def test_rendered_digits_need_no_network_and_are_named_everywhere(rendered_run):
+    out, _ = rendered_run.result()
     assert out.splitlines()[-1].endswith(" (rendered digits, not MNIST)")
-    assert only_run(tmp_path / "logs").name.endswith("-not-MNIST")
+    assert only_run(rendered_run.folder / "logs").name.endswith("-not-MNIST")
 
 
 def test_ctrl_c_prints_one_line(data, tmp_path):
