@@ -8,9 +8,9 @@ Y_ = tf.TensorSpec([None, 10], name="optimizer/y-input")
 
 
 def weight_variable(shape, random, name):
-    """Returns a float32 variable drawn by `random`, a tf.random.Generator.
+    """Returns a float32 variable of this shape, drawn by `random`, a tf.random.Generator.
 
-    Its distribution is a truncated normal one, with stddev 0.1.
+    The values have a truncated normal distribution with stddev 0.1.
     """
     initial = random.truncated_normal(shape, stddev=0.1)
     return tf.Variable(initial, name=name)

@@ -13,8 +13,6 @@ Example:
     tensorboard --logdir /tmp/cnn
 """
 
-import shlex
-from pathlib import Path
 from typing import NamedTuple
 
 # support comes first: it imports TensorFlow without its start-up messages
@@ -207,11 +205,7 @@ def main():
     test_accuracy = common.accuracy_on(network, mnist.test)
     terminal.print_test_accuracy(test_accuracy, mnist.name)
     writer.finish(args.steps, test_accuracy)
-    newest = args.checkpoint_dir / f"train_data-{args.steps}"
-    terminal.print_stderr(f"checkpoints: {newest} and up to four earlier ones")
-    script = Path(__file__).resolve().with_name("visualize_filters.py")
-    command = ["python", script, newest, "--data-dir", args.data_dir, "--dataset", args.dataset]
-    terminal.print_stderr(f"next: {shlex.join(map(str, command))}")
+    saver.finish(args.steps, args.data_dir, args.dataset)
 
 
 if __name__ == "__main__":

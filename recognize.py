@@ -72,7 +72,7 @@ def find_mistakes(network, test):
     return Digits(test.images[wrong], y_conv[wrong], description, labels=labels[wrong])
 
 
-def draw(network, digits, count, title):
+def draw_figures(network, digits, count, title):
     """Returns three figures of the first `count` digits: both layers, and the predictions."""
     images, y_conv = digits.images[:count], digits.y_conv[:count]
     layers = visualize(network, images, 1, digits.description, title)
@@ -158,10 +158,10 @@ def read_digits(args):
     else:
         digits, count = recognize(network, args.files), MOST
     if len(digits.images):
-        drawn = draw(network, digits, count, args.checkpoint.name)
+        drawn = draw_figures(network, digits, count, args.checkpoint.name)
         figures.show_or_save(show, drawn, paths)
-    unread = len(args.files) - len(digits.images)
-    if unread > 0:
+    if args.files and len(digits.images) < len(args.files):
+        unread = len(args.files) - len(digits.images)
         raise Failure(f"{unread} of {len(args.files)} files could not be read")
 
 

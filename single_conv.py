@@ -124,7 +124,8 @@ def visualize(network, images, title):
         network(images).h_pool1.numpy(),  # [n, 14, 14, 16]
         f"single_conv.py: {num_filters} filters (top row), their feature maps for {len(images)} "
         f"test digits\n{title}",
-        cell=56,  # larger on the screen than the other figures; at half their dpi, alike in a file
+        # Twice as large on the screen as the other figures; at half their dpi, alike in a file.
+        cell=56,
     )
 
 

@@ -35,8 +35,8 @@ from double_conv import DoubleConv
 def visualize(network, images, sub_filter, description, title):
     """Draws both layers' filters and their feature maps for images, float32 [n, 784].
 
-    Of the second layer's sub-filters, `sub_filter` is drawn, 1 to 32. The description tells what
-    the images are, e.g. "test digits". Returns the two figures.
+    `sub_filter`, 1 to 32, is the second layer's sub-filter to draw. The description tells what the
+    images are, e.g. "test digits". Returns the two figures.
     """
     layers = network(images)
     layer1 = figures.draw_features(
@@ -61,8 +61,8 @@ def strongest_patches(responses, images, size, stride, before):
 
     responses(x), for a batch x of images, float32 [count, 784], is h_conv1 or h_conv2, [count, h,
     w, n]. A response in row i depends on `size` rows of the digit, from row stride * i - before;
-    columns alike. Pixels outside of the digit are 0. Of each digit, only the place that excites the
-    filter most counts: otherwise the nine would show the same stroke, a pixel apart.
+    columns alike. Pixels outside of the digit are 0. Only one place counts per digit, the one that
+    excites the filter most: otherwise the nine would show the same stroke, a pixel apart.
     """
     strongest, places = [], []
     for x in common.batches(images):
@@ -184,9 +184,10 @@ def main():
     if args.patches:
         drawn = [visualize_patches(network, mnist.test.images, title)]
     else:
-        images, _ = mnist.test.next_batch(args.first)
         if args.digits:
             images = mnist.test.images[choose(mnist.test.labels.argmax(1), args.digits)]
+        else:
+            images, _ = mnist.test.next_batch(args.first)
         sub_filter = args.sub_filter or 1  # the post's w2[:,:,0,i]
         drawn = visualize(network, images, sub_filter, "test digits", title)
     figures.show_or_save(show, drawn, paths)

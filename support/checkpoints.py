@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import re
+import shlex
 from pathlib import Path
 
 from support import terminal
@@ -87,9 +88,9 @@ def restore(network, path):
         for name, name_of_2016 in NAMES_OF_2016.items():
             key = f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"
             value = reader.get_tensor(key if reader.has_tensor(key) else name_of_2016)
-            getattr(network, name).assign(value)
             if not np.isfinite(value).all():
-                raise Failure(f"{path}: {name} is not finite, so there is nothing to draw")
+                raise Failure(f"{path}: {name} is not finite: the training diverged")
+            getattr(network, name).assign(value)
         settings = read_settings(reader)
     except CORRUPT as error:
         message = f"{path}: unreadable, corrupt, or from a different network: {reason(error)}"
@@ -168,8 +169,9 @@ class Saver:
     def refuse_other_programs(self, overwrite):
         """Raises a Failure if the folder has files that a run would overwrite and did not write.
 
-        These are another program's checkpoints or, with `overwrite`, unreadable ones; and a file
-        `checkpoint` that is not TensorFlow's.
+        These are a file `checkpoint` that is not TensorFlow's; another program's checkpoints, under
+        any name, because that file lists all of a folder and a run replaces it; and unreadable ones
+        of our names, with `overwrite`.
         """
         ours = list_checkpoints(self.folder)
         # TensorFlow 0.x and 1.x write the graph beside each checkpoint, as .meta; ours have none.
@@ -239,6 +241,14 @@ class Saver:
             raise Failure(f"{message}. Fix that, then continue with --resume") from None
         for old in list_checkpoints(self.folder)[KEEP:]:
             delete_checkpoint(old)
+
+    def finish(self, step, data_dir, dataset):
+        """Prints where the checkpoint of the last step is, and the command that draws it."""
+        newest = self.folder / f"{NAME}-{step}"
+        print_stderr(f"checkpoints: {newest} and up to four earlier ones")
+        script = Path(__file__).resolve().parents[1] / "visualize_filters.py"
+        command = ["python", script, newest, "--data-dir", data_dir, "--dataset", dataset]
+        print_stderr(f"next: {shlex.join(map(str, command))}")
 
     def delete_unfinished(self):
         """Deletes what a killed or failed save leaves: train_data-<step>_temp.

@@ -1,4 +1,4 @@
-"""Faster ways to compute the same: a matrix product's gradient, and bfloat16.
+"""A matrix product with a faster gradient; and bfloat16, which is faster but less precise.
 
 The speeds are in docs/results.md, with the commands that print them.
 """

@@ -126,8 +126,9 @@ def probability(p):
 def draw_predictions(images, y_conv, title, labels=None, names=None):
     """Draws each digit above a bar chart of its ten probabilities; returns a matplotlib figure.
 
-    images is float32 [n, 784], y_conv [n, 10]. The digits' titles tell the prediction and labels,
-    int [n], or else names, a list of n strings. The prediction's bar is black, the label's hatched.
+    images is float32 [n, 784], y_conv [n, 10]. A digit's title is its label (labels, int [n]) or,
+    without labels, its name (names, n strings), and the prediction. The prediction's bar is black,
+    the label's hatched.
     """
     columns = min(len(images), 5)
     rows = -(-len(images) // columns)

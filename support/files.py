@@ -6,7 +6,8 @@ import uuid
 
 from support.terminal import Failure
 
-SOURCE = "Deep MNIST for Experts, part 3"  # stands in the metadata of every figure
+# In the metadata of the scripts' figures, so that a later run may replace them.
+SOURCE = "Deep MNIST for Experts, part 3"
 
 
 def check_folder(folder, option):

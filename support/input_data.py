@@ -117,11 +117,11 @@ def read_data_sets(data_dir, dataset="auto", seed=1):
         if dataset == "mnist":
             raise
         line = "=" * 78
-        print_stderr(line)
         print_stderr(
-            "NOT MNIST: this run uses digits rendered from matplotlib's fonts; its numbers"
+            f"{line}\n"
+            "NOT MNIST: this run uses digits rendered from matplotlib's fonts; its numbers\n"
+            f"cannot be compared with the post's. The reason:\n{error}.\n{line}"
         )
-        print_stderr(f"cannot be compared with the post's. The reason:\n{error}.\n{line}")
         return rendered_data_sets(seed)
     train_images, train_labels, test_images, test_labels = (files[name].array for name in SHA256)
     name = "MNIST"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support import figures
 from support.files import check_folder, write_whole
-from support.terminal import print_stderr
+from support.terminal import Failure, print_stderr
 
 import numpy as np
 import tensorflow as tf
@@ -43,11 +43,11 @@ class RunWriter:
     def logging(self, step):
         """Lets tf.summary log to this run; what is logged is on disk when the `with` block ends.
 
-        Raises OSError on a full disk, where TensorFlow is silent.
+        Raises a Failure on a full disk, where TensorFlow is silent.
         """
         usage = shutil.disk_usage(self.folder)
         if usage.total and usage.free < 2**20:  # ramfs has no limit, and reports a total of 0
-            raise OSError(f"{self.folder}: No space left on device; free some, or use --log-dir")
+            raise Failure(f"{self.folder}: No space left on device; free some, or use --log-dir")
         with self.writer.as_default(step):
             yield  # as_default flushes when it ends
 

@@ -1,7 +1,6 @@
 """What the tests share: made-up digits and real MNIST, runs, a display."""
 
 import contextlib
-import csv
 import functools
 import multiprocessing.forkserver
 import os
@@ -15,7 +14,6 @@ import support  # noqa: F401  TensorFlow without its start-up messages
 import pytest
 from digits import write_digits
 from processes import ROOT, Running, forkserver
-from runs import train
 
 # Tests start processes as a user does.
 for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):
@@ -38,19 +36,6 @@ def no_process_is_left():
 def small_data(tmp_path_factory):
     """A data dir with 600 + 500 digits to train and test on (the first 5,000 are held out)."""
     return write_digits(tmp_path_factory.mktemp("digits"))
-
-
-@pytest.fixture(scope="session")
-def undisturbed(small_data, tmp_path_factory):
-    """An uninterrupted run of double_conv.py, 61 steps: (its folder, stdout, stderr)."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    return folder, *train(folder, small_data, "--steps", 60)
-
-
-@pytest.fixture
-def copy(undisturbed, tmp_path):
-    """A copy of the uninterrupted run's folder."""
-    return shutil.copytree(undisturbed[0], tmp_path / "copy")
 
 
 @pytest.fixture(scope="session")
@@ -85,25 +70,10 @@ def reference_dir():
     return folder_of("REFERENCE_DIR", "the post's own checkpoint train_data-20000")
 
 
-@pytest.fixture(scope="session")
-def posts_curve():
-    """Returns a function from "single" or "double" to {step: (cross entropy, accuracy)}."""
-
-    def read(network):
-        with open(ROOT / "support" / "recordings" / f"{network}_curve_tf0.12.1.csv") as file:
-            rows = csv.DictReader(file)
-            return {
-                int(row["step"]): (float(row["cross_entropy"]), float(row["accuracy"]))
-                for row in rows
-            }
-
-    return read
-
-
 # ----------------------------------------------------------------------------------- long runs
 
-# What takes seconds starts before the first test, and goes on beside the tests that do not need it,
-# at a low priority, so that it slows none of them down.
+# What takes seconds starts before the first test and runs beside the tests that do not need it.
+# It has a low priority, so that it slows none of them down.
 LONG_RUNS = [
     "default_run",
     "hundred_steps",
@@ -146,7 +116,7 @@ def default_run(long_run, mnist_dir):
 
 @pytest.fixture(scope="session")
 def hundred_steps(long_run, mnist_dir):
-    """100 steps of the second network on MNIST."""
+    """The second network up to step 100, on MNIST."""
     args = ["--data-dir", mnist_dir, "--log-dir", "logs", "--steps", 100]
     return long_run("double_conv.py", *args, constants={})
 

@@ -44,21 +44,18 @@ def execute(script, args, folder, streams, environment, constants, before):
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore Ctrl-C
     sys.argv = [str(ROOT / script), *args]
-    before()
+    if before:
+        before()
 
     import double_conv
 
     for name, value in constants.items():
         assert hasattr(double_conv, name)
         setattr(double_conv, name, value)
-    if script == "double_conv.py" and constants:  # run anew, it would have its own ones again
+    if script == "double_conv.py" and constants:  # runpy would give it its own constants again
         double_conv.terminal.run(double_conv.main)
     else:
         runpy.run_path(sys.argv[0], run_name="__main__")
-
-
-def nothing():
-    """The default of what a process does before the script."""
 
 
 class Running:
@@ -83,7 +80,7 @@ class Running:
         constants=SMALL,
         stdout=None,
         stderr=None,
-        before=nothing,
+        before=None,
     ):
         if not forkserver:
             pytest.skip("needs a fork server")

@@ -1,12 +1,16 @@
-"""Runs of double_conv.py with a small network on small data, their event files and checkpoints."""
+"""Runs of double_conv.py with a small network on small data, their event files and checkpoints.
+
+And the curves that were recorded from the post's own programs.
+"""
 
 import contextlib
+import csv
 
 from support import checkpoints
 
 import numpy as np
 import tensorflow as tf
-from processes import Running
+from processes import ROOT, Running
 
 CURVES = ("cross entropy", "accuracy", "h_conv1", "filters")
 
@@ -83,3 +87,12 @@ def assert_same_run(folder, other, step):
     for name in variables:
         np.testing.assert_array_equal(variables[name], others[name])
     assert curves_of(folder) == curves_of(other)
+
+
+def posts_curve(network):
+    """Returns {step: (cross entropy, accuracy)} of the post's "single" or "double" program."""
+    with open(ROOT / "support" / "recordings" / f"{network}_curve_tf0.12.1.csv") as file:
+        return {
+            int(row["step"]): (float(row["cross_entropy"]), float(row["accuracy"]))
+            for row in csv.DictReader(file)
+        }

@@ -35,6 +35,19 @@ from double_conv import DoubleConv
 KILLS = int(os.environ.get("KILLS", "6"))
 
 
+@pytest.fixture(scope="module")
+def undisturbed(small_data, tmp_path_factory):
+    """An uninterrupted run of double_conv.py, 61 steps: (its folder, stdout, stderr)."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return folder, *train(folder, small_data, "--steps", 60)
+
+
+@pytest.fixture
+def copy(undisturbed, tmp_path):
+    """A copy of the uninterrupted run's folder."""
+    return shutil.copytree(undisturbed[0], tmp_path / "copy")
+
+
 @pytest.fixture
 def small_network(monkeypatch):
     """The network that the runs here train, with its optimizer's slots."""
@@ -634,7 +647,7 @@ def test_weights_that_are_not_finite_are_not_restored(trained, tmp_path, value):
     trained.b_conv2.assign(tf.fill([64], value))
     path = tmp_path / "train_data-7"
     tf.train.Checkpoint(network=trained).write(str(path))
-    message = f"{path}: b_conv2 is not finite, so there is nothing to draw"
+    message = f"{path}: b_conv2 is not finite: the training diverged"
     assert failure_of_restore(DoubleConv(), path) == message
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import run
+from runs import posts_curve
 
 from single_conv import SingleConv
 
@@ -50,7 +51,7 @@ def mean_of_nine(values):
 
 
 @pytest.mark.parametrize(("i", "name", "tag"), PANELS)
-def test_panel_shows_the_script_beside_the_post(axes, posts_curve, i, name, tag):
+def test_panel_shows_the_script_beside_the_post(axes, i, name, tag):
     recorded = posts_curve(name)
     posts = np.array([row[("cross entropy", "accuracy").index(tag)] for row in recorded.values()])
     ours = VALUES[name, tag]
@@ -79,13 +80,6 @@ def test_panel_tells_what_it_shows(axes, i, name, tag):
 def test_panels_are_the_scripts_row_by_row(axes):
     places = [(-round(ax.get_position().y0, 1), ax.get_position().x0) for ax in axes]
     assert sorted(places) == places
-
-
-def test_figure_is_saved(runs, tmp_path):
-    path = tmp_path / "curves.png"
-    out, err = run("docs/programs/curves.py", *runs, "--figure", path)
-    assert (out, err) == ("", f"figure: {path}\n")
-    assert tf.io.decode_png(path.read_bytes()).shape[:2] == (715, 1210)
 
 
 def test_folder_without_a_run_is_one_line(tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import ROOT
+from runs import posts_curve
 from scipy import stats
 
 sys.path.insert(0, str(ROOT / "docs" / "programs"))
@@ -89,12 +90,6 @@ def span(shares):
 def mean(experiment):
     """Returns an experiment's mean test accuracy, as text."""
     return f"{np.mean(list(seeds.read(experiment).values())):.4f}"
-
-
-def cross_entropy_of_the_post():
-    """Returns what the post's first program reports after its first step."""
-    with open(ROOT / "support" / "recordings" / "single_curve_tf0.12.1.csv") as file:
-        return float(next(csv.DictReader(file))["cross_entropy"])
 
 
 # What the guide tells, section by section.
@@ -217,7 +212,7 @@ def from_maps_to_a_loss():
         r"rounds to 0, this computes $0 \cdot \log 0$",
         "if every digit gets 1/10",
         f"{batch} log 10 ≈ {batch * np.log(10):.0f}",
-        f"reports {cross_entropy_of_the_post():.1f} after its first step",
+        f"reports {posts_curve('single')[0][0]:.1f} after its first step",
     ]
 
 
@@ -523,7 +518,7 @@ def test_the_machine_of_the_results_is_that_of_every_row():
                 assert row["date"] == "2026-11-25", path
 
 
-def test_the_cross_entropy_is_the_posts_as_long_as_the_results_tell(mnist_dir, posts_curve):
+def test_the_cross_entropy_is_the_posts_as_long_as_the_results_tell(mnist_dir):
     network, train = SingleConv(), input_data.read_data_sets(mnist_dir).train
     for step in range(max(LIMITS) + 1):
         batch = train.next_batch(single_conv.batch_size)

@@ -4,7 +4,6 @@ import io
 import os
 import struct
 import zlib
-from pathlib import Path
 
 from support import input_data
 from support.checkpoints import restore
@@ -403,11 +402,6 @@ def test_a_file_without_a_digit_is_one_line_with_its_name(tmp_path, name):
     assert str(failure.value).startswith(f"{path}: ")
     assert reason in str(failure.value)
     assert "\n" not in str(failure.value)
-
-
-def test_a_url_is_named_as_such():
-    with pytest.raises(Failure, match="not a file but a URL; save the image first$"):
-        read_image(Path("https://example.com/two.png"))
 
 
 def test_a_missing_file_is_one_line_with_its_name(tmp_path):

@@ -10,6 +10,7 @@ from support import checkpoints, input_data
 import numpy as np
 import pytest
 from processes import ROOT, Running
+from runs import posts_curve
 from test_pages import BLOCK, REQUIREMENTS, rows
 
 import double_conv
@@ -133,7 +134,7 @@ PHRASES = [
     "a photo of a 2 on paper, and the 28×28 pixels that the network gets",
     "draw a 7 with and without a crossbar",
     "`seven.png: 7 (0.9993)`",
-    f"Of {REAL[1]} such files by 46 people, [{int(REAL[0]) / int(REAL[1]):.1%} are read right]",
+    f"On {REAL[1]} such files by 46 people, [the accuracy is {int(REAL[0]) / int(REAL[1]):.1%}]",
     f"On two cores of an AMD EPYC (2026-11-25), `double_conv.py` makes {OURS[1]} training steps",
     f"doing the same work, {PYTORCH[1]}; with `--bfloat16`, {OURS[2]} and {PYTORCH[2]}; and "
     f"`single_conv.py` {OURS[0]} and {PYTORCH[0]}",
@@ -216,7 +217,7 @@ def block(first_word):
     return next(lines for lines in blocks if lines[0].startswith(first_word))
 
 
-def test_printed_accuracies_are_those_that_the_posts_program_logged(posts_curve):
+def test_printed_accuracies_are_those_that_the_posts_program_logged():
     """With the same seed both see the same digits with the same weights, up to rounding."""
     printed = [line for line in block("step 0,") if line.startswith("step ")]
     logged = [f"step {i}, training accuracy {posts_curve('single')[i][1]:g}" for i in (0, 10, 20)]

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from digits import read_png, shades, small_image, write_idx
 from processes import Running, pseudo_terminal, run
-from runs import only_run, read_events
+from runs import only_run, posts_curve, read_events
 
 import single_conv
 from single_conv import SingleConv
@@ -351,7 +351,7 @@ def test_default_run_has_the_posts_accuracy(default_run):
     assert abs(float(lines[-1].removeprefix("test accuracy ")) - 0.975) <= 0.002
 
 
-def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(default_run, posts_curve):
+def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(default_run):
     default_run.result()
     values = read_events(only_run(default_run.folder / "logs"))
     ours = {step: value for tag, step, value in values if tag == "cross entropy"}

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from digits import shades, small_image
 from processes import run
-from runs import read_events
+from runs import posts_curve, read_events
 
 from double_conv import DoubleConv
 from single_conv import SingleConv
@@ -216,7 +216,7 @@ def test_graph_has_the_posts_scopes_and_no_others_and_is_whole(make, tmp_path):
 
 
 @pytest.mark.parametrize("script", ["single", "double"])
-def test_the_posts_run_is_its_recorded_curve_whole_and_written_once(tmp_path, posts_curve, script):
+def test_the_posts_run_is_its_recorded_curve_whole_and_written_once(tmp_path, script):
     summaries.write_the_posts_run(tmp_path, f"{script}_conv.py")
     (folder,) = tmp_path.iterdir()
     assert folder.name == f"the-post-{script}_conv-tensorflow-0.12.1"

@@ -10,7 +10,6 @@ Example:
 import argparse
 import datetime
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import re
@@ -55,18 +54,13 @@ def options():
 
 
 def available_peers(compiled):
-    """Returns the PEERS that are installed and asked for; says which are missing."""
+    """Returns the PEERS that are asked for; reports a missing g++."""
     peers = dict(PEERS)
     if not compiled:
         del peers[COMPILED]
     elif not shutil.which("g++"):
-        say("g++ is missing: torch.compile is left out")
+        print_stderr("g++ is missing: torch.compile is left out")
         del peers[COMPILED]
-    for package in "torch", "jax", "optax", "keras":
-        if not importlib.util.find_spec(package):
-            say(f"{package} is not installed: its rows are left out")
-            script = f"peer_{'jax' if package == 'optax' else package}.py"
-            peers = {row: peer for row, peer in peers.items() if peer[0][0] != script}
     return peers
 
 
@@ -88,7 +82,7 @@ def commands(args):
     return runs
 
 
-def say(text):
+def print_stderr(text):
     """Prints a line to stderr, so that stdout has only the table."""
     print(text, file=sys.stderr, flush=True)
 
@@ -126,7 +120,7 @@ def measure(runs, rounds):
             except RuntimeError as error:
                 del speeds[key]
                 result = f"left out: {error}"
-            say(f"round {i + 1}, {', '.join(key)}: {result}")
+            print_stderr(f"round {i + 1}, {', '.join(key)}: {result}")
     return speeds
 
 
@@ -176,7 +170,9 @@ def main():
     rounds = 1 if args.quick else args.rounds
     if os.getloadavg()[0] > 0.5:
         load = f"load average {os.getloadavg()[0]:.1f}"
-        say(f"this machine is busy ({load}): PyTorch's threads wait for each other, see README.md")
+        print_stderr(
+            f"this machine is busy ({load}): PyTorch's threads wait for each other, see README.md"
+        )
     speeds = measure(commands(args), rounds)
     print(table(speeds))
     print("\nSteps per second: median (lowest to highest), and how many times as fast as that this")

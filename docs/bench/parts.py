@@ -7,7 +7,6 @@ Example:
     python docs/bench/parts.py
 """
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -93,7 +92,7 @@ def milliseconds(function):
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    terminal.parser(__doc__).parse_args()
     print("| what | ours, ms | TensorFlow's, ms | ratio |")
     print("| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:

@@ -6,14 +6,13 @@ Example:
     python docs/programs/curves.py /tmp/cnn_single/RUN /tmp/cnn/RUN
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support
 
 # support comes first: it imports TensorFlow without its start-up messages
-from support import figures, files, summaries, terminal
+from support import figures, summaries, terminal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -36,10 +35,7 @@ def read_run(folder, tag):
 def running_mean(values, count=9):
     """Returns the mean of `count` values around each, fewer at the ends."""
     half = count // 2
-    sums, counts = (
-        np.convolve(v, np.ones(count))[half:-half] for v in (values, np.ones(len(values)))
-    )
-    return sums / counts
+    return np.array([values[max(0, i - half) : i + half + 1].mean() for i in range(len(values))])
 
 
 def draw_panel(ax, script, tag, run):
@@ -72,14 +68,11 @@ def draw(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = terminal.parser(__doc__)
     parser.add_argument("runs", nargs=2, type=terminal.path, metavar="RUN")
-    parser.add_argument(
-        "--figure", type=terminal.path, default=Path(__file__).parents[1] / "images" / "curves.png"
-    )
     args = parser.parse_args()
-    files.check_png(args.figure, "--figure")
-    figures.save([draw(map(Path.resolve, args.runs))], [args.figure], dpi=110)
+    path = Path(__file__).parents[1] / "images" / "curves.png"
+    figures.save([draw(map(Path.resolve, args.runs))], [path], dpi=110)
 
 
 if __name__ == "__main__":

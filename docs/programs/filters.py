@@ -1,4 +1,4 @@
-"""Prints what the guide says of the trained filters and of the mistakes, counted.
+"""Counts what the guide states about the trained filters and the mistakes, and prints it.
 
 The first network is trained here, with seed 1; the second is restored from the checkpoint of a run
 of double_conv.py with seed 1.
@@ -83,7 +83,7 @@ def correlation(a, b):
 
 
 def print_single(trained, test):
-    """Prints what the guide says of the first network; filters are counted from 1."""
+    """Prints the guide's numbers for the first network; filters are counted from 1."""
     images, initial = test.images[:100], SingleConv()
     for name, network in ("trained", trained), ("initial", initial):
         sums = np.abs(common.conv2d(images.reshape(-1, 28, 28, 1), network.W_conv1))
@@ -109,7 +109,7 @@ def print_single(trained, test):
 
 
 def print_double(trained, test):
-    """Prints what the guide says of the second network."""
+    """Prints the guide's numbers for the second network."""
     initial = DoubleConv()
     for name in "W_conv1", "W_conv2", "W_fc1":
         found = correlation(getattr(trained, name), getattr(initial, name))

@@ -1,9 +1,10 @@
 """Measures how well handwriting is read: prints a Markdown table.
 
 FOLDER holds labelled images, in subfolders too: a file's label is the first character of its name
-if that is a digit, or else the English word for a digit that its name, or a part of it after a _,
-is. Other files are skipped. Each image is read as it is, cropped to its ink, and cropped with a
-margin of 2%. MNIST's first test digits are read enlarged ten times, on made-up papers.
+if that is a digit, otherwise the first English word for a digit among the parts of its name between
+underscores (photo_seven.png). Other files are skipped. Each image is read as it is, cropped to its
+ink, and cropped with a margin of 2%. MNIST's first test digits are read enlarged ten times, on
+made-up papers.
 
 Example:
     python docs/programs/handwriting.py train_data-20000 photos
@@ -88,9 +89,12 @@ def ink_box(image):
     """
     grey = grey_levels(image)
     coarse = [round(size / max(1, max(grey.shape) / 24)) for size in grey.shape]
-    small = Image.fromarray(grey.astype(np.float32)).resize([max(1, n) for n in coarse[::-1]], 4)
+    small = Image.fromarray(grey.astype(np.float32)).resize(
+        [max(1, n) for n in coarse[::-1]], Image.Resampling.BOX
+    )
     paper = Image.fromarray(ndimage.median_filter(np.asarray(small), 13, mode="nearest"))
-    difference = np.abs(grey - np.asarray(paper.resize(grey.shape[::-1], 2)))
+    paper = paper.resize(grey.shape[::-1], Image.Resampling.BILINEAR)
+    difference = np.abs(grey - np.asarray(paper))
     parts, count = ndimage.label(difference > otsu(difference), np.ones([3, 3]))
     sizes = np.bincount(parts.ravel())
     sizes[np.concatenate([[0], parts[0], parts[-1], parts[:, 0], parts[:, -1]])] = 0
@@ -198,7 +202,9 @@ def squared(ink, random):
     return as_bytes(light * colours + random.normal(0, 0.02, colours.shape))
 
 
-PAPERS = {  # what the table calls it: the paper, the margin, its file, how many, anywhere
+# Row of the table: (paper, margin, file's options, number of digits or None for all, whether the
+# digit is anywhere).
+PAPERS = {
     **{
         f"{name}, margin {margin:.0%}": (paper, margin, PNG, None, False)
         for name, paper in (("dark on light", dark_on_light), ("light on dark", light_on_dark))
@@ -212,8 +218,8 @@ PAPERS = {  # what the table calls it: the paper, the margin, its file, how many
 
 
 def read(images):
-    """Reads image files or open images, one by one: float32 [n, 784], zeros for what fails."""
-    read = np.zeros([len(images), 784], np.float32)
+    """Reads image files, given as paths or as bytes: float32 [n, 784], zeros for what fails."""
+    found = np.zeros([len(images), 784], np.float32)
     with tempfile.TemporaryDirectory() as folder:
         for i, image in enumerate(images):
             path = image
@@ -221,10 +227,10 @@ def read(images):
                 path = Path(folder, "image")
                 path.write_bytes(image)
             try:
-                read[i] = read_image(path)
+                found[i] = read_image(path)
             except Failure as failure:
                 terminal.print_stderr(str(failure))
-    return read
+    return found
 
 
 def encoded(image, options):
@@ -252,8 +258,8 @@ def print_folder(network, files):
     seconds = time.perf_counter() - start
     terminal.print_stderr(f"{1000 * seconds / len(files):.0f} ms per image")
     predictions = predict(network, images)
-    for path, prediction in zip(paths, predictions):
-        if prediction != label_of(path):
+    for path, label, prediction in zip(paths, labels, predictions):
+        if prediction != label:
             terminal.print_stderr(f"{path}: read as {prediction}")
     print_row("the folder's images", np.sum(predictions == labels), len(files))
     for name, margin in ("cropped to the ink", 0), ("with a margin of 2%", 0.02):

@@ -1,4 +1,4 @@
-"""Prints what docs/seeds/*.csv say, and draws docs/images/luck.png and ladder.png.
+"""Prints tables of the test accuracies in docs/seeds/*.csv, and draws luck.png and ladder.png.
 
 Three tables: every experiment; the ladder from a network without a convolution
 to the second network; and the paired tests, in which each seed is trained with

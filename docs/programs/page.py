@@ -22,7 +22,6 @@ COLORS = {
     "dropout": "#59636e",
     "readout": "#9d174d",
 }
-NO_PARAMETERS = "no parameters"
 
 
 class Page:
@@ -43,7 +42,7 @@ class Page:
         return self.figure
 
     @contextlib.contextmanager
-    def layer(self, scope, what, formula, output, weights=NO_PARAMETERS):
+    def layer(self, scope, what, formula, output, weights="no parameters"):
         """Opens a layer's box: two lines of text, then whatever the `with` block draws."""
         if scope != "input":
             self.arrow(WIDTH / 2, self.y + 5, 9)

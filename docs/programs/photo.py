@@ -7,7 +7,6 @@ Example:
     python docs/programs/photo.py
 """
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -72,7 +71,7 @@ def draw(photo):
 
 
 def main():
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    terminal.parser(__doc__).parse_args()
     path = Path(__file__).parents[1] / "images" / "handwriting.png"
     figures.save([draw(make_photo())], [path], dpi=100)
 

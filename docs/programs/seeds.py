@@ -124,9 +124,10 @@ class Dense16(tf.Module):
 
     @tf.function(input_signature=[X, Y_], autograph=False)
     def train_step(self, x, y_):
-        """Takes one gradient-descent step on the batch."""
-        loss = common.cross_entropy(self(x).logits, y_)
-        self.optimizer.minimize(loss, var_list=self.trainable_variables)
+        """Takes one gradient-descent step on the batch; returns the cross entropy before it."""
+        cross_entropy = common.cross_entropy(self(x).logits, y_)
+        self.optimizer.minimize(cross_entropy, var_list=self.trainable_variables)
+        return cross_entropy  # as in SingleConv.train_step
 
 
 class Dense1024(Dense16):
@@ -151,10 +152,14 @@ class Dense1024(Dense16):
 
     @tf.function(input_signature=[X, Y_, DROPOUT_SEED], autograph=False)
     def train_step(self, x, y_, dropout_seed):
-        """Takes one step of Adam on the batch; dropout_seed determines the dropout mask."""
+        """Takes one step of Adam on the batch; dropout_seed determines the dropout mask.
+
+        Returns the cross entropy before the step.
+        """
         logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
-        loss = common.cross_entropy(logits, y_)
-        self.optimizer.minimize(loss, var_list=self.trainable_variables)
+        cross_entropy = common.cross_entropy(logits, y_)
+        self.optimizer.minimize(cross_entropy, var_list=self.trainable_variables)
+        return cross_entropy  # as in DoubleConv.train_step
 
 
 class AbsFilters1024(Dense1024):
