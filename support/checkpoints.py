@@ -140,8 +140,8 @@ class Saver:
         checkpoints = list_checkpoints(self.folder)
         if checkpoints and not resume and not overwrite:
             names = ", ".join(path.name for path in checkpoints)
-            message = f"{self.folder} already contains {names}"
-            raise Failure(f"{message}; continue with --resume or start over with --overwrite")
+            advice = "continue with --resume, start over with --overwrite, or choose another"
+            raise Failure(f"{self.folder} already contains {names}; {advice} --checkpoint-dir")
         if overwrite:
             for path in checkpoints:
                 delete_checkpoint(path)
@@ -217,8 +217,9 @@ class Saver:
         """Raises a Failure if a checkpoint's run was trained with other settings than this one."""
         for name, value in self.settings.items():
             if settings.get(name) != value:
-                message = f"{path} was trained with {name}={settings.get(name)}, not {value}"
-                raise Failure(f"{message}; use the same settings, or --overwrite to start over")
+                message = f"{path} was trained with {name}={settings.get(name)!r}, not {value!r}"
+                advice = "use the same --seed, --dataset and --bfloat16"
+                raise Failure(f"{message}; {advice}, or --overwrite to start over")
 
     def save(self, step, run):
         """Saves a checkpoint, then deletes all but the newest KEEP.

@@ -73,9 +73,10 @@ def draw_features(filters, images, maps, title, cell=28):
     filters = list(np.moveaxis(filters, -1, 0))
     parts, numbers, rows = [], [], []
     for first in range(0, len(filters), columns):
-        row = contact_sheet([[None, *filters[first : first + columns]]], cell)
+        shown = filters[first : first + columns]
+        row = contact_sheet([[None, *shown, *[None] * (columns - len(shown))]], cell)
         y = sum(map(len, parts)) + line / 2
-        numbers += [((k % columns + 1.5) * pitch, y, k + 1) for k in range(first, first + columns)]
+        numbers += [((i + 1.5) * pitch, y, first + i + 1) for i in range(len(shown))]
         parts += [np.zeros([line, row.shape[1]]), row]
     for image, features in zip(images.reshape(-1, 28, 28), maps):
         cells = list(np.moveaxis(features, -1, 0))

@@ -29,9 +29,13 @@ def check_png(path, option):
     if path.suffix.lower() != ".png" or path.is_dir():
         raise Failure(f"{path} is not a PNG file's name; choose another {option}")
     check_folder(path.parent, option)
+    if path.is_symlink():
+        raise Failure(f"{path} is a link; move it, or choose another {option}")
     if path.exists() and not os.access(path, os.W_OK):
         raise Failure(f"{path} is write-protected; choose another {option}")
-    if path.exists() and SOURCE.encode() not in path.read_bytes()[:1000]:
+    # matplotlib puts the metadata before pHYs, the size of a pixel. An editor with which the user
+    # has changed a figure puts them after it, or drops them.
+    if path.exists() and SOURCE.encode() not in path.read_bytes().partition(b"pHYs")[0]:
         raise Failure(f"{path} was not drawn by these scripts; move it, or choose another {option}")
 
 

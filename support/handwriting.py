@@ -18,6 +18,7 @@ How an image is read:
 
 import warnings
 
+from support.files import SOURCE
 from support.terminal import Failure
 
 import numpy as np
@@ -108,7 +109,7 @@ def read_pixels(path):
         try:
             # Opened here: given a path, Pillow scrambles the pixels of some turned TIFF files.
             with path.open("rb") as file, Image.open(file) as image:
-                return as_pixels(image)
+                source, pixels = image.info.get("Source"), as_pixels(image)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
             raise Failure(f"{path}: {limit}; make the image smaller") from None
@@ -118,6 +119,9 @@ def read_pixels(path):
         except Exception as error:  # each of Pillow's decoders raises its own
             reason = getattr(error, "strerror", None) or f"cannot be decoded: {error}"
             raise Failure(f"{path}: {reason}") from None
+    if source == SOURCE:  # `recognize.py *.png` where an earlier run saved its figures
+        raise Failure(f"{path}: a figure that these scripts drew, not a digit")
+    return pixels
 
 
 def as_pixels(image):

@@ -165,7 +165,7 @@ def test_without_a_checkpoint_a_resumed_run_starts_at_step_0(small_data, tmp_pat
 
 
 def test_resume_refuses_other_arguments(undisturbed, small_data, tmp_path):
-    advice = "use the same settings, or --overwrite"
+    advice = "use the same --seed, --dataset and --bfloat16, or --overwrite to start over"
     messages = {
         "--resume --seed 2": f"was trained with seed=1, not 2; {advice}",
         "--resume --bfloat16": f"was trained with bfloat16=False, not True; {advice}",
@@ -179,7 +179,9 @@ def test_resume_refuses_other_arguments(undisturbed, small_data, tmp_path):
 def test_resume_refuses_other_data(undisturbed, tmp_path, small_network):
     settings = settings_of(undisturbed[0] / "train_data-60") | {"data": "MNIST"}
     saver = checkpoints.Saver(tmp_path, small_network, settings)
-    with pytest.raises(Failure, match="was trained with data=not MNIST, not MNIST; use the same"):
+    with pytest.raises(
+        Failure, match="was trained with data='not MNIST', not 'MNIST'; use the same"
+    ):
         saver.restore_newest(checkpoints.list_checkpoints(undisturbed[0]))
 
 
@@ -432,7 +434,9 @@ def test_earlier_checkpoints_are_not_overwritten_by_accident(undisturbed, small_
     out, err = train(folder, small_data, "--steps", 60, code=1)
     assert out == ""
     names = ", ".join(f"train_data-{step}" for step in (60, 55, 50, 45, 40))
-    advice = "continue with --resume or start over with --overwrite"
+    advice = (
+        "continue with --resume, start over with --overwrite, or choose another --checkpoint-dir"
+    )
     assert err.splitlines()[-1] == f"double_conv.py: {folder} already contains {names}; {advice}"
     assert files_in(folder) == before
 

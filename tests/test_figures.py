@@ -58,7 +58,9 @@ def features(count, side):
     return random(size=(5, 5, count)), random(size=(2, 784)), random(size=(2, side, side, count))
 
 
-@pytest.mark.parametrize(("count", "side", "cell"), [(16, 14, 56), (64, 7, 28), (4, 14, 56)])
+@pytest.mark.parametrize(
+    ("count", "side", "cell"), [(16, 14, 56), (64, 7, 28), (4, 14, 56), (40, 14, 28)]
+)
 def test_each_filter_and_each_map_is_in_its_place_with_its_own_scale(tmp_path, count, side, cell):
     filters, digits, maps = features(count, side)
     picture = pixels(figures.draw_features(filters, digits, maps, TITLE, cell), tmp_path)
@@ -84,7 +86,7 @@ def test_each_filter_and_each_map_is_in_its_place_with_its_own_scale(tmp_path, c
     assert len(picture) == top + 8
 
 
-@pytest.mark.parametrize("count", [16, 64])
+@pytest.mark.parametrize("count", [16, 40, 64])
 def test_filters_are_numbered_from_1_above_each(tmp_path, count):
     figure = figures.draw_features(*features(count, 7), TITLE)
     picture = pixels(figure, tmp_path)

@@ -60,15 +60,30 @@ def test_figure_may_be_new_or_replaced_and_is_not_touched_yet(tmp_path):
 
 
 @pytest.mark.parametrize("mine", [b"", OLD, figure("my own script")], ids=["empty", "text", "plot"])
-@pytest.mark.parametrize("is_link", [False, True])
-def test_users_own_file_is_not_replaced_by_a_figure(tmp_path, mine, is_link):
+def test_users_own_file_is_not_replaced_by_a_figure(tmp_path, mine):
     (tmp_path / "mine.png").write_bytes(mine)
-    if is_link:
-        (tmp_path / "link.png").symlink_to("mine.png")
-    path = tmp_path / ("link.png" if is_link else "mine.png")
-    message = f"{path.name} was not drawn by these scripts; move it, or choose another --figure"
+    message = "mine.png was not drawn by these scripts; move it, or choose another --figure"
     with pytest.raises(Failure, match=message):
-        files.check_png(path, "--figure")
+        files.check_png(tmp_path / "mine.png", "--figure")
+
+
+def test_figure_that_the_user_has_changed_is_not_replaced(tmp_path):
+    """As Qt's programs save it: with the metadata, but after pHYs."""
+    before, ours, after = figure(files.SOURCE).partition(b"tEXtSource\0" + files.SOURCE.encode())
+    assert ours
+    assert after.count(b"pHYs") == 1
+    changed = before + after.replace(b"IDAT", ours + b"IDAT", 1)
+    (tmp_path / "changed.png").write_bytes(changed)
+    with pytest.raises(Failure, match="changed.png was not drawn by these scripts"):
+        files.check_png(tmp_path / "changed.png", "--figure")
+
+
+@pytest.mark.parametrize("target", ["earlier.png", "missing.png"])
+def test_link_is_not_replaced_by_a_figure(tmp_path, target):
+    (tmp_path / "earlier.png").write_bytes(figure(files.SOURCE))
+    (tmp_path / "link.png").symlink_to(target)
+    with pytest.raises(Failure, match="link.png is a link; move it, or choose another --figure"):
+        files.check_png(tmp_path / "link.png", "--figure")
 
 
 def test_write_protected_figure_is_refused(tmp_path):

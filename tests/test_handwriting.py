@@ -5,11 +5,12 @@ import os
 import struct
 import zlib
 
-from support import input_data
+from support import files, input_data
 from support.checkpoints import restore
 from support.handwriting import like_mnist, read_image
 from support.terminal import Failure
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -402,6 +403,14 @@ def test_a_file_without_a_digit_is_one_line_with_its_name(tmp_path, name):
     assert str(failure.value).startswith(f"{path}: ")
     assert reason in str(failure.value)
     assert "\n" not in str(failure.value)
+
+
+def test_a_figure_of_the_scripts_is_no_digit(tmp_path):
+    path = tmp_path / "layer1.png"
+    plt.figure().savefig(path, metadata={"Source": files.SOURCE})
+    plt.close("all")
+    with pytest.raises(Failure, match=f"^{path}: a figure that these scripts drew, not a digit$"):
+        read_image(path)
 
 
 def test_a_missing_file_is_one_line_with_its_name(tmp_path):

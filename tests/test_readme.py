@@ -122,7 +122,8 @@ PHRASES = [
     "| 4 | `single_conv.py`: `var_list=self.trainable_variables[1:]` in `train_step`, so that the "
     f"filters stay at their random start | {spread('single-frozen-filters', SEEDS_OF_TRY_THIS)} "
     f"instead of {TRY_THIS}",
-    "| 5 | `double_conv.py`: `keep_prob=1.0` in `train_step` | "
+    "| 5 | `double_conv.py`: `keep_prob=1.0` in `train_step`; train with `--checkpoint-dir "
+    "no-dropout` | "
     f"{spread('double-without-dropout', WITHOUT_DROPOUT)} instead of {spread('double', DOUBLE)} "
     f"({len(WITHOUT_DROPOUT)} seeds)",
     f"| 6 | `python single_conv.py --seed 2` | {SINGLE[2]:g}, other filters, and a second curve in "
