@@ -160,7 +160,7 @@ def read_digits(args):
     if len(digits.images):
         drawn = draw_figures(network, digits, count, args.checkpoint.name)
         figures.show_or_save(show, drawn, paths)
-    if args.files and len(digits.images) < len(args.files):
+    if len(digits.images) < len(args.files):
         unread = len(args.files) - len(digits.images)
         raise Failure(f"{unread} of {len(args.files)} files could not be read")
 

@@ -19,6 +19,8 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+IMAGES = Path(__file__).parents[1] / "images"
+
 
 def read_run(folder, tag):
     """Returns the steps and values of a scalar in a run's folder."""
@@ -71,8 +73,7 @@ def main():
     parser = terminal.parser(__doc__)
     parser.add_argument("runs", nargs=2, type=terminal.path, metavar="RUN")
     args = parser.parse_args()
-    path = Path(__file__).parents[1] / "images" / "curves.png"
-    figures.save([draw(map(Path.resolve, args.runs))], [path], dpi=110)
+    figures.save([draw(map(Path.resolve, args.runs))], [IMAGES / "curves.png"], dpi=110)
 
 
 if __name__ == "__main__":

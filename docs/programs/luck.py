@@ -135,11 +135,12 @@ def draw_ladder():
     """Draws the ladder's rungs from top to bottom, a dot per seed; returns the figure."""
     figure, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
     for y, experiment in enumerate(LADDER):
-        mistakes = 10000 * (1 - np.array(list(seeds.read(experiment).values())))
+        values = np.array(list(seeds.read(experiment).values()))
+        mistakes = 10000 * (1 - values)
         axes.plot(mistakes, np.full(len(mistakes), y), "o", color="#3b76af", alpha=0.3)
         axes.plot(mistakes.mean(), y, "|", color="black", markersize=22, markeredgewidth=2)
         axes.annotate(
-            f"{1 - mistakes.mean() / 10000:.4f}",
+            f"{values.mean():.4f}",
             (mistakes.min(), y),
             xytext=(10, 0),
             textcoords="offset points",

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # for support and 
 # support comes first: it imports TensorFlow without its start-up messages
 from support import input_data, terminal
 
+import networks
 import numpy as np
 import seeds
 import tensorflow as tf
@@ -59,13 +60,12 @@ def deltas(network, image, label):
 
     image is float32 [28, 28], label one-hot [10].
     """
-    h = network(image.reshape(1, 784))
-    h_conv1 = h.h_conv1.numpy()[0, :, :, FILTER - 1]
-    h_fc1, y_conv = h.h_fc1.numpy()[0], h.y_conv.numpy()[0]
+    h = networks.activations(network, image.reshape(784))
+    h_conv1 = h.h_conv1[:, :, FILTER - 1]
     W_fc1 = network.W_fc1.numpy().reshape(14, 14, 16, 16)[:, :, FILTER - 1]  # of this map
 
-    delta = y_conv - label  # softmax and cross entropy
-    delta = network.W_fc2.numpy() @ delta * (h_fc1 > 0)  # the readout's sums; ReLU
+    delta = h.y_conv - label  # softmax and cross entropy
+    delta = network.W_fc2.numpy() @ delta * (h.h_fc1 > 0)  # the readout's sums; ReLU
     delta = W_fc1 @ delta  # the features' sums, [14, 14]
     delta = unpool(delta, h_conv1)  # pooling, [28, 28]
     return delta * (h_conv1 > 0) * np.sign(sums(network, image))  # ReLU; abs
@@ -100,7 +100,7 @@ def print_patch(initial, trained, test):
     print_table(f"weights of filter {FILTER}", trained.W_conv1.numpy()[:, :, 0, FILTER - 1])
     c = sums(trained, image)[ROW, COLUMN]
     print(f"\nc: {c:.3f}\nh: {max(0, abs(c) - 0.2):.3f}")
-    h_conv1 = trained(image.reshape(1, 784)).h_conv1.numpy()[0, :, :, FILTER - 1]
+    h_conv1 = networks.activations(trained, image.reshape(784)).h_conv1[:, :, FILTER - 1]
     print(f"the map's maximum: {h_conv1.max():.3f}")
 
     delta, by_hand = deltas(initial, image, label), gradient_by_hand(initial, image, label)

@@ -27,8 +27,8 @@ from support import checkpoints, input_data, terminal
 import tensorflow as tf
 
 import common
-from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
-from double_conv import DROPOUT_SEED, DoubleConv
+from common import bias_variable, conv2d, max_pool_2x2, weight_variable
+from double_conv import DoubleConv
 from single_conv import Layers, SingleConv
 
 FOLDER = Path(__file__).parents[1] / "seeds"
@@ -106,11 +106,10 @@ class Dense16(tf.Module):
 
     def __init__(self, seed):
         super().__init__()
-        random = tf.random.Generator.from_seed(seed, alg="philox")
-        self.create_variables(784, random)
+        self.create_variables(tf.random.Generator.from_seed(seed, alg="philox"))
         self.optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.001)
 
-    def create_variables(self, inputs, random):
+    def create_variables(self, random, inputs=784):
         """Creates the weights and biases from `inputs` numbers to the ten logits."""
         self.W_fc1 = weight_variable([inputs, self.num_fc], random, "W_fc1")
         self.b_fc1 = bias_variable([self.num_fc], "b_fc1")
@@ -122,12 +121,7 @@ class Dense16(tf.Module):
         logits = tf.matmul(h_fc1, self.W_fc2) + self.b_fc2
         return Outputs(logits, tf.nn.softmax(logits))
 
-    @tf.function(input_signature=[X, Y_], autograph=False)
-    def train_step(self, x, y_):
-        """Takes one gradient-descent step on the batch; returns the cross entropy before it."""
-        cross_entropy = common.cross_entropy(self(x).logits, y_)
-        self.optimizer.minimize(cross_entropy, var_list=self.trainable_variables)
-        return cross_entropy  # as in SingleConv.train_step
+    train_step = SingleConv.train_step
 
 
 class Dense1024(Dense16):
@@ -150,26 +144,15 @@ class Dense1024(Dense16):
         logits = tf.matmul(h_fc1_drop, self.W_fc2) + self.b_fc2
         return Outputs(logits, tf.nn.softmax(logits))
 
-    @tf.function(input_signature=[X, Y_, DROPOUT_SEED], autograph=False)
-    def train_step(self, x, y_, dropout_seed):
-        """Takes one step of Adam on the batch; dropout_seed determines the dropout mask.
-
-        Returns the cross entropy before the step.
-        """
-        logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
-        cross_entropy = common.cross_entropy(logits, y_)
-        self.optimizer.minimize(cross_entropy, var_list=self.trainable_variables)
-        return cross_entropy  # as in DoubleConv.train_step
+    train_step = DoubleConv.train_step
 
 
 class AbsFilters1024(Dense1024):
     """The first network's 16 filters, abs, 0.2 and pooling before the 1,024 features."""
 
-    def __init__(self, seed):
-        super().__init__(seed)
-        random = tf.random.Generator.from_seed(seed, alg="philox")
+    def create_variables(self, random):
         self.W_conv1 = weight_variable([5, 5, 1, 16], random, "W_conv1")
-        self.create_variables(14 * 14 * 16, random)
+        super().create_variables(random, 14 * 14 * 16)
 
     def inputs(self, x):
         x_image = tf.reshape(x, [-1, 28, 28, 1])
