@@ -15,8 +15,8 @@ import pytest
 from digits import write_digits
 from processes import ROOT, Running, forkserver
 
-# Tests start processes as a user does.
-for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):
+# Tests start processes as a user does, who has no display.
+for name in "TF_CPP_MIN_LOG_LEVEL PYTHONUNBUFFERED DISPLAY WAYLAND_DISPLAY MPLBACKEND".split():
     os.environ.pop(name, None)
 
 if forkserver:
@@ -156,8 +156,6 @@ def starts(small_data, tmp_path_factory):
     environment = os.environ | {"root": str(ROOT)}
     environment["data"] = f"--data-dir {small_data} --log-dir logs"
     environment["PATH"] = f"{pathlib.Path(sys.executable).parent}:{environment['PATH']}"
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
-        environment.pop(name, None)
     return {
         name: subprocess.Popen(
             ["nice", "bash", "-o", "pipefail", "-c", command],

@@ -35,8 +35,6 @@ def execute(script, args, folder, streams, environment, constants, before):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout = open(1, "w", closefd=False)
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # as Python's own: line by line
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND"):
-        os.environ.pop(name, None)
     os.environ.update(environment)
     if "MPLBACKEND" in environment:  # matplotlib reads it when it is imported: before the fork
         matplotlib.rcParams["backend"] = environment["MPLBACKEND"]

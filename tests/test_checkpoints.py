@@ -75,18 +75,12 @@ def rename_checkpoint(folder, step, name):
         path.rename(path.with_name(path.name.replace(f"train_data-{step}", name)))
 
 
-def delete_checkpoints(folder, *steps):
-    for step in steps:
-        for path in folder.glob(f"train_data-{step}.*"):
-            path.unlink()
-
-
 def refused(folder, small_data, tmp_path, options):
-    """Yields (a copy of folder, the last line) of a run there with each of these options.
+    """Returns [(a copy of folder, the last line)] of a run there with each of these options.
 
     The runs, which go side by side, must all be refused and change nothing.
     """
-    started = []
+    started, lines = [], []
     for i, args in enumerate(options):
         copy = shutil.copytree(folder, tmp_path / f"copy-{i}")
         running = start_training(copy, small_data, "--steps", 60, *args.split())
@@ -95,7 +89,8 @@ def refused(folder, small_data, tmp_path, options):
         out, err = running.result(code=1)
         assert out == ""
         assert files_in(copy) == before
-        yield copy, err.splitlines()[-1]
+        lines.append((copy, err.splitlines()[-1]))
+    return lines
 
 
 # ---------------------------------------------------------------------- what is in the folder
@@ -254,7 +249,8 @@ def test_checkpoint_of_an_earlier_version_is_resumed(undisturbed, small_data, co
     checkpoint.settings.assign(json.dumps(settings))
     checkpoint.save_counter.assign(9)
     checkpoint.write(str(path))
-    delete_checkpoints(copy, 45, 50, 55, 60)
+    for step in (45, 50, 55, 60):
+        checkpoints.delete_checkpoint(copy / f"train_data-{step}")
     _, err = train(copy, small_data, "--steps", 60, "--resume")
     assert f"resuming from {path}" in err.splitlines()
     assert_same_run(copy, undisturbed[0], 60)
@@ -495,6 +491,7 @@ def test_users_own_file_checkpoint_is_not_replaced(small_data, theirs, tmp_path)
     for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
         message = f"{folder / 'checkpoint'} is in the way; move it, or choose another"
         assert line == f"double_conv.py: {message} --checkpoint-dir"
+        assert (folder / "checkpoint").read_text() == "my notes"
         assert saved_steps(folder) == []
 
 

@@ -82,6 +82,15 @@ def test_panels_are_the_scripts_row_by_row(axes):
     assert sorted(places) == places
 
 
+def test_figure_is_saved(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(curves, "IMAGES", tmp_path)
+    monkeypatch.setattr("sys.argv", ["curves.py", *map(str, runs)])
+    curves.main()
+    path = tmp_path / "curves.png"
+    assert capsys.readouterr() == ("", f"figure: {path}\n")
+    assert tf.io.decode_png(path.read_bytes()).shape[:2] == (715, 1210)
+
+
 def test_folder_without_a_run_is_one_line(tmp_path):
     _, err = run("docs/programs/curves.py", tmp_path / "none", tmp_path, code=1)
     assert err == (

@@ -78,9 +78,10 @@ def test_figure_that_the_user_has_changed_is_not_replaced(tmp_path):
         files.check_png(tmp_path / "changed.png", "--figure")
 
 
-@pytest.mark.parametrize("target", ["earlier.png", "missing.png"])
+@pytest.mark.parametrize("target", ["earlier.png", "missing.png", "mine.png"])
 def test_link_is_not_replaced_by_a_figure(tmp_path, target):
     (tmp_path / "earlier.png").write_bytes(figure(files.SOURCE))
+    (tmp_path / "mine.png").write_bytes(OLD)
     (tmp_path / "link.png").symlink_to(target)
     with pytest.raises(Failure, match="link.png is a link; move it, or choose another --figure"):
         files.check_png(tmp_path / "link.png", "--figure")

@@ -1,13 +1,8 @@
 """docs/programs/filters.py: what the guide tells of the trained filters, counted."""
 
-import sys
-
+import filters
 import numpy as np
 import pytest
-from processes import ROOT
-
-sys.path.insert(0, str(ROOT / "docs" / "programs"))
-import filters
 
 from single_conv import SingleConv
 

@@ -6,22 +6,20 @@ What a page tells is computed from the code, from docs/seeds and from what docs/
 
 import csv
 import re
-import sys
 
-import numpy as np
-import pytest
-import tensorflow as tf
-from processes import ROOT
-from runs import posts_curve
-from scipy import stats
-
-sys.path.insert(0, str(ROOT / "docs" / "programs"))
 from support import input_data
 
 import filters
 import luck
+import numpy as np
 import one_patch
+import pytest
 import seeds
+import tensorflow as tf
+from processes import ROOT
+from runs import posts_curve
+from scipy import stats
+from test_pages import rows as table_rows
 
 import common
 import double_conv
@@ -57,12 +55,6 @@ def after(output, line, rows):
     lines = output.splitlines()
     start = lines.index(line) + 1
     return lines[start : start + rows]
-
-
-def rows_of(output):
-    """Returns the rows of the table of filters: lists of text."""
-    lines = [line for line in output.splitlines() if re.match(r"\| \d", line)]
-    return [[column.strip() for column in line.strip("|").split("|")] for line in lines]
 
 
 def markdown(rows):
@@ -248,7 +240,7 @@ def gradient():
 
 
 def what_the_filters_found():
-    rows = rows_of(FIRST)
+    rows = table_rows(FIRST)
     kinds = {kind: [row for row in rows if row[5] == kind] for kind in (*filters.DIRECTIONS, "any")}
     numbers = {kind: listed(row[0] for row in kinds[kind]) for kind in kinds}
     least = {
@@ -316,7 +308,7 @@ def second_network():
     positive = recorded(SECOND, "first layer's biases above 0").split()
     assert "11" in positive
     clear = {
-        kind: [row[0] for row in rows_of(SECOND) if row[5] == kind and float(row[6]) >= 10]
+        kind: [row[0] for row in table_rows(SECOND) if row[5] == kind and float(row[6]) >= 10]
         for kind in filters.DIRECTIONS
     }
     kinds = {kind: listed(clear[kind], " and ") for kind in clear}

@@ -1,16 +1,11 @@
 """docs/programs/luck.py: the tables and pictures of docs/seeds."""
 
-import sys
-
+import luck
 import matplotlib.colors
 import numpy as np
 import pytest
-from processes import ROOT
-from scipy import stats
-
-sys.path.insert(0, str(ROOT / "docs" / "programs"))
-import luck
 import seeds
+from scipy import stats
 
 
 @pytest.fixture

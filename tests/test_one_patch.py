@@ -1,15 +1,10 @@
 """docs/programs/one_patch.py: one patch of a digit, worked by hand."""
 
-import sys
-
-import numpy as np
-import pytest
-from processes import ROOT
-
-sys.path.insert(0, str(ROOT / "docs" / "programs"))
 from support import input_data
 
+import numpy as np
 import one_patch
+import pytest
 
 from single_conv import SingleConv
 

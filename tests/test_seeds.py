@@ -3,15 +3,12 @@
 import csv
 import sys
 
-import numpy as np
-import pytest
-import tensorflow as tf
-from processes import ROOT
-
-sys.path.insert(0, str(ROOT / "docs" / "programs"))
 from support import input_data
 
+import numpy as np
+import pytest
 import seeds
+import tensorflow as tf
 
 import common
 import single_conv
