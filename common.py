@@ -1,29 +1,29 @@
 """The post's helpers for weights, convolution and pooling, and what both networks share."""
 
-import tensorflow as tf
+from support.quiet import tf
 
 # The post's placeholders, for the signatures of the networks' functions.
 X = tf.TensorSpec([None, 784], name="input/x-input")
 Y_ = tf.TensorSpec([None, 10], name="optimizer/y-input")
 
 
-def weight_variable(shape, random, name):
+def weight_variable(shape, random):
     """Returns a float32 variable of this shape, drawn by `random`, a tf.random.Generator.
 
     The values have a truncated normal distribution with stddev 0.1.
     """
     initial = random.truncated_normal(shape, stddev=0.1)
-    return tf.Variable(initial, name=name)
+    return tf.Variable(initial)
 
 
-def bias_variable(shape, name):
+def bias_variable(shape):
     """Returns a float32 variable of zeros.
 
     The post's `tf.constant(0,1, shape=shape)` is not 0.1: it is the value 0 with dtype number 1,
     which is float32.
     """
     initial = tf.constant(0.0, shape=shape)
-    return tf.Variable(initial, name=name)
+    return tf.Variable(initial)
 
 
 def conv2d(x, W):

@@ -15,13 +15,10 @@ Example:
 
 from typing import NamedTuple
 
-# support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, fast_ops, files, input_data, summaries, terminal
-
-import tensorflow as tf
-
 import common
 from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
+from support import checkpoints, fast_ops, files, input_data, summaries, terminal
+from support.quiet import tf
 
 num_fc = 1024
 batch_size = 50
@@ -52,18 +49,14 @@ class DoubleConv(tf.Module):
         super().__init__()
         # The post does not seed this network; here all variables draw from one stream, in order.
         random = tf.random.Generator.from_seed(seed, alg="philox")
-        with tf.name_scope("convolution1"):
-            self.W_conv1 = weight_variable([5, 5, 1, 32], random, "W_conv1")
-            self.b_conv1 = bias_variable([32], "b_conv1")
-        with tf.name_scope("convolution2"):
-            self.W_conv2 = weight_variable([5, 5, 32, 64], random, "W_conv2")
-            self.b_conv2 = bias_variable([64], "b_conv2")
-        with tf.name_scope("fully-connected"):
-            self.W_fc1 = weight_variable([7 * 7 * 64, num_fc], random, "W_fc1")
-            self.b_fc1 = bias_variable([num_fc], "b_fc1")
-        with tf.name_scope("readout"):
-            self.W_fc2 = weight_variable([num_fc, 10], random, "W_fc2")
-            self.b_fc2 = bias_variable([10], "b_fc2")
+        self.W_conv1 = weight_variable([5, 5, 1, 32], random)
+        self.b_conv1 = bias_variable([32])
+        self.W_conv2 = weight_variable([5, 5, 32, 64], random)
+        self.b_conv2 = bias_variable([64])
+        self.W_fc1 = weight_variable([7 * 7 * 64, num_fc], random)
+        self.b_fc1 = bias_variable([num_fc])
+        self.W_fc2 = weight_variable([num_fc, 10], random)
+        self.b_fc2 = bias_variable([10])
         # tf.compat.v1 holds the post's own class, with its epsilon of 1e-8. It is faster than
         # Keras's Adam, because it uses TensorFlow's fused kernel.
         self.optimizer = tf.compat.v1.train.AdamOptimizer(1e-4)
@@ -73,29 +66,28 @@ class DoubleConv(tf.Module):
 
         dropout_seed, int32 [2], determines which features are kept.
         """
-        # The slashes enter the variables' scopes again (see single_conv.py).
-        with tf.name_scope("input/"):
+        with tf.name_scope("input"):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
 
         # Whether edges are the best features is not known here, so the layer is a general linear
         # one: filters and biases.
-        with tf.name_scope("convolution1/"):
+        with tf.name_scope("convolution1"):
             h_conv1 = tf.nn.relu(conv2d(x_image, self.W_conv1) + self.b_conv1)  # [b., 28, 28, 32]
 
         # Each pooling halves height and width: 28x28 becomes 14x14, and later 7x7.
-        with tf.name_scope("pooling1/"):
+        with tf.name_scope("pooling1"):
             h_pool1 = max_pool_2x2(h_conv1)  # [batch, 14, 14, 32]
 
         # Each of the 64 filters has 32 sub-filters, one per feature map of the first layer, and
         # adds up their outputs: 64 * 32 = 2,048 sub-filters in all.
-        with tf.name_scope("convolution2/"):
+        with tf.name_scope("convolution2"):
             h_conv2 = tf.nn.relu(conv2d(h_pool1, self.W_conv2) + self.b_conv2)  # [b., 14, 14, 64]
 
-        with tf.name_scope("pooling2/"):
+        with tf.name_scope("pooling2"):
             h_pool2 = max_pool_2x2(h_conv2)  # [batch, 7, 7, 64]
 
         # 1,024 features, each a weighted sum of the 7 * 7 * 64 = 3,136 pooled pixels.
-        with tf.name_scope("fully-connected/"):
+        with tf.name_scope("fully-connected"):
             h_pool2_flat = tf.reshape(h_pool2, [-1, 7 * 7 * 64])  # [batch, 3136]
             # tf.matmul, but with a faster gradient
             h_fc1 = tf.nn.relu(fast_ops.matmul(h_pool2_flat, self.W_fc1) + self.b_fc1)  # [b., 1024]
@@ -104,12 +96,12 @@ class DoubleConv(tf.Module):
         # and the network does not learn the training set by heart. Those that are kept are divided
         # by keep_prob, that is doubled, so that their sum stays about the same; the reports and the
         # test keep all features, and need no change.
-        with tf.name_scope("dropout/"):
+        with tf.name_scope("dropout"):
             dropout = tf.nn.experimental.stateless_dropout
             h_fc1_drop = dropout(h_fc1, rate=1 - keep_prob, seed=dropout_seed)  # [batch, 1024]
 
         # The probabilities of the ten digits.
-        with tf.name_scope("readout/"):
+        with tf.name_scope("readout"):
             logits = tf.matmul(h_fc1_drop, self.W_fc2) + self.b_fc2  # [batch, 10]
             y_conv = tf.nn.softmax(logits)  # [batch, 10]
 
@@ -122,10 +114,13 @@ class DoubleConv(tf.Module):
         Returns the cross entropy before the step. If it returned nothing, TensorFlow would also
         compute what nobody uses, such as the first convolution's gradient for the image.
         """
-        logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
-        with tf.name_scope("optimizer/"):
-            cross_entropy = common.cross_entropy(logits, y_)
-            self.optimizer.minimize(cross_entropy, var_list=self.trainable_variables)
+        with tf.GradientTape() as tape:
+            logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
+            with tf.name_scope("optimizer"):
+                cross_entropy = common.cross_entropy(logits, y_)
+        with tf.name_scope("optimizer/"):  # as in single_conv.py
+            gradients = tape.gradient(cross_entropy, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
         return cross_entropy
 
     @tf.function(input_signature=[X, Y_], autograph=False)

@@ -14,13 +14,10 @@ Example:
 from pathlib import Path
 from typing import NamedTuple
 
-# support comes first: it imports TensorFlow without its start-up messages
-from support import figures, files, input_data, summaries, terminal
-
-import tensorflow as tf
-
 import common
 from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
+from support import figures, files, input_data, summaries, terminal
+from support.quiet import tf
 
 num_filters = 16
 num_fc = 16
@@ -54,40 +51,34 @@ class SingleConv(tf.Module):
             # the seed pair (87654321, 1), and every variable restarts that stream.
             return tf.random.Generator.from_state([0, seed, 87654321], alg="philox")
 
-        with tf.name_scope("convolution1"):
-            self.W_conv1 = weight_variable([5, 5, 1, num_filters], new_stream(), "W_conv1")
-        with tf.name_scope("fully-connected"):
-            self.W_fc1 = weight_variable([14 * 14 * num_filters, num_fc], new_stream(), "W_fc1")
-            self.b_fc1 = bias_variable([num_fc], "b_fc1")
-        with tf.name_scope("readout"):
-            self.W_fc2 = weight_variable([num_fc, 10], new_stream(), "W_fc2")
-            self.b_fc2 = bias_variable([10], "b_fc2")
-        # tf.compat.v1 holds the post's own class; its `minimize` puts the gradients in the scope
-        # `optimizer`, as in the post's graph.
+        self.W_conv1 = weight_variable([5, 5, 1, num_filters], new_stream())
+        self.W_fc1 = weight_variable([14 * 14 * num_filters, num_fc], new_stream())
+        self.b_fc1 = bias_variable([num_fc])
+        self.W_fc2 = weight_variable([num_fc, 10], new_stream())
+        self.b_fc2 = bias_variable([10])
+        # The post's own class. Keras's SGD would be slower.
         self.optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.001)
 
     def __call__(self, x):
-        # A scope that ends in a slash is entered again; without it, TensorBoard would show a second
-        # scope, convolution1_1, beside the one that holds the variables.
-        with tf.name_scope("input/"):
+        with tf.name_scope("input"):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
 
         # A filter answers dark-to-light and light-to-dark edges with opposite signs; abs() keeps
         # both, and relu(... - 0.2) drops weak answers.
-        with tf.name_scope("convolution1/"):
+        with tf.name_scope("convolution1"):
             h_conv1 = tf.nn.relu(tf.abs(conv2d(x_image, self.W_conv1)) - 0.2)  # [batch, 28, 28, 16]
 
         # That there is an edge matters more than its exact place: keep the strongest of each 2x2.
-        with tf.name_scope("pooling1/"):
+        with tf.name_scope("pooling1"):
             h_pool1 = max_pool_2x2(h_conv1)  # [batch, 14, 14, 16]
 
         # 16 features, each a weighted sum of all pixels of all 16 feature maps.
-        with tf.name_scope("fully-connected/"):
+        with tf.name_scope("fully-connected"):
             h_pool1_flat = tf.reshape(h_pool1, [-1, 14 * 14 * num_filters])  # [batch, 3136]
             h_fc1 = tf.nn.relu(tf.matmul(h_pool1_flat, self.W_fc1) + self.b_fc1)  # [batch, 16]
 
         # The probabilities of the ten digits.
-        with tf.name_scope("readout/"):
+        with tf.name_scope("readout"):
             logits = tf.matmul(h_fc1, self.W_fc2) + self.b_fc2  # [batch, 10]
             y_conv = tf.nn.softmax(logits)  # [batch, 10]
 
@@ -103,10 +94,13 @@ class SingleConv(tf.Module):
         Returns the cross entropy before the step. If it returned nothing, TensorFlow would also
         compute what nobody uses, such as the convolution's gradient for the image.
         """
-        logits = self(x).logits
-        with tf.name_scope("optimizer/"):
-            cross_entropy = common.cross_entropy(logits, y_)
-            self.optimizer.minimize(cross_entropy, var_list=self.trainable_variables)
+        with tf.GradientTape() as tape:
+            logits = self(x).logits
+            with tf.name_scope("optimizer"):
+                cross_entropy = common.cross_entropy(logits, y_)
+        with tf.name_scope("optimizer/"):  # the slash enters the same scope again
+            gradients = tape.gradient(cross_entropy, self.trainable_variables)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
         return cross_entropy
 
     @tf.function(input_signature=[X, Y_], autograph=False)

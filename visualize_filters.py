@@ -22,14 +22,12 @@ Example:
 import argparse
 from pathlib import Path
 
-# support comes first: it imports TensorFlow without its start-up messages
-from support import checkpoints, figures, input_data, terminal
-from support.terminal import Failure, integer, print_stderr
-
 import numpy as np
 
 import common
 from double_conv import DoubleConv
+from support import checkpoints, figures, input_data, terminal
+from support.terminal import Failure, integer, print_stderr
 
 
 def visualize(network, images, sub_filter, description, title):

@@ -11,13 +11,13 @@ import re
 import shlex
 from pathlib import Path
 
-from support import terminal
-from support.files import check_folder
-from support.terminal import Failure, print_stderr, reason
-
 import filelock
 import numpy as np
-import tensorflow as tf
+
+from support import terminal
+from support.files import check_folder
+from support.quiet import tf
+from support.terminal import Failure, print_stderr, reason
 
 # What TensorFlow logs there, before it raises an error, would be 33 lines for one corrupt file.
 logging.getLogger("absl").disabled = True

@@ -6,9 +6,8 @@ The speeds are in docs/results.md, with the commands that print them.
 import contextlib
 from pathlib import Path
 
+from support.quiet import tf
 from support.terminal import print_stderr
-
-import tensorflow as tf
 
 CPUINFO = Path("/proc/cpuinfo")  # on Linux
 

@@ -5,18 +5,17 @@ import signal
 import time
 import warnings
 
+import numpy as np
+
 from support import terminal
 from support.files import SOURCE, check_png, write_whole
+from support.quiet import plt
 from support.terminal import in_notebook, print_stderr, reason
-
-import matplotlib.pyplot as plt
-import matplotlib.style
-import numpy as np
 
 # Matplotlib's font lacks e.g. Japanese: such letters of a file's name are boxes in a figure.
 warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
 # The user's matplotlibrc does not change how the figures look.
-in_default_style = matplotlib.style.context("default")
+in_default_style = plt.style.context("default")
 
 
 def contact_sheet(rows, cell):

@@ -6,14 +6,14 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from support.files import check_folder
-from support.rendered_digits import rendered_digits
-from support.terminal import BAR, Failure, print_stderr, reason
-
 import numpy as np
 import pooch
 import requests
 from tqdm import tqdm
+
+from support.files import check_folder
+from support.rendered_digits import rendered_digits
+from support.terminal import BAR, Failure, print_stderr, reason
 
 # yann.lecun.com, where the post's input_data downloads from, now answers 403.
 MIRRORS = (

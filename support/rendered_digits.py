@@ -1,13 +1,11 @@
 """Digits rendered from matplotlib's fonts: a substitute for MNIST that needs no network."""
 
+import io
 from pathlib import Path
 
-import matplotlib
-import matplotlib.style
 import numpy as np
-import tensorflow as tf
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from support.quiet import matplotlib, plt, tf
 
 # The test set uses different fonts from the training set; all of them come with matplotlib.
 TRAIN_FONTS = (
@@ -39,13 +37,14 @@ def rendered_digits(train, test):
 def draw_glyph(digit, font):
     """Returns the digit centred in a 28x28 image, uint8 [28, 28]."""
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", f"{font}.ttf")
-    with matplotlib.style.context("default"):  # not the user's matplotlibrc
-        canvas = FigureCanvasAgg(Figure(figsize=(1, 1), dpi=28))
+    with plt.style.context("default"):  # not the user's matplotlibrc
+        figure = plt.Figure(figsize=(1, 1))
         # 68 points at 28 dots per inch: digits about 20 pixels high, like MNIST's
         text = {"fontsize": 68, "ha": "center", "va": "center_baseline"}
-        canvas.figure.text(0.5, 0.47, digit, font=path, **text)
-        canvas.draw()
-    return 255 - np.asarray(canvas.buffer_rgba())[:, :, 0]
+        figure.text(0.5, 0.47, digit, font=path, **text)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="raw", dpi=28)  # red, green, blue, alpha
+    return 255 - np.frombuffer(buffer.getvalue(), np.uint8).reshape(28, 28, 4)[:, :, 0]
 
 
 def random_transforms(random, count):

@@ -8,13 +8,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+from tensorboard.plugins.histogram.metadata import create_summary_metadata
+
 from support import figures
 from support.files import check_folder, write_whole
+from support.quiet import tf
 from support.terminal import Failure, print_stderr
-
-import numpy as np
-import tensorflow as tf
-from tensorboard.plugins.histogram.metadata import create_summary_metadata
 
 
 class RunWriter:

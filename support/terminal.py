@@ -10,8 +10,9 @@ import time
 import warnings
 from pathlib import Path
 
-import tensorflow as tf
 from tqdm import tqdm
+
+from support.quiet import tf
 
 # pooch imports tqdm.auto, which warns if a notebook has no ipywidgets; our own bar is plain text.
 warnings.filterwarnings("ignore", "IProgress not found")

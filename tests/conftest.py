@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 
-import support  # noqa: F401  TensorFlow without its start-up messages
-
 import pytest
 from digits import write_digits
 from processes import ROOT, Running, forkserver
+
+import support  # noqa: F401  TensorFlow without its start-up messages
 
 # Tests start processes as a user does, who has no display.
 for name in "TF_CPP_MIN_LOG_LEVEL PYTHONUNBUFFERED DISPLAY WAYLAND_DISPLAY MPLBACKEND".split():

@@ -6,11 +6,11 @@ And the curves that were recorded from the post's own programs.
 import contextlib
 import csv
 
-from support import checkpoints
-
 import numpy as np
 import tensorflow as tf
 from processes import ROOT, Running
+
+from support import checkpoints
 
 CURVES = ("cross entropy", "accuracy", "h_conv1", "filters")
 

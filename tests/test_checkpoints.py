@@ -11,9 +11,6 @@ import shutil
 import signal
 import time
 
-from support import checkpoints, terminal
-from support.terminal import Failure
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -31,6 +28,8 @@ from runs import (
 
 import double_conv
 from double_conv import DoubleConv
+from support import checkpoints, terminal
+from support.terminal import Failure
 
 KILLS = int(os.environ.get("KILLS", "6"))
 

@@ -5,8 +5,6 @@ import shlex
 import shutil
 from types import SimpleNamespace
 
-from support import checkpoints, input_data
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +14,7 @@ from runs import only_run, read_events, saved_steps, start_training, train, vari
 import common
 import double_conv
 from double_conv import DoubleConv
+from support import checkpoints, input_data
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """support/fast_ops.py: a product with a faster gradient, and bfloat16."""
 
-from support import fast_ops
-
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from support import fast_ops
 
 A, B = np.random.default_rng(0).normal(size=(2, 100, 100)).astype(np.float32)
 

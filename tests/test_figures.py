@@ -5,14 +5,14 @@ import shutil
 import signal
 import subprocess
 
-from support import figures
-
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from digits import read_png, shades, small_image
 from processes import Running, run, wait_until
+
+from support import figures
 
 TITLE = "a title\nof two lines"
 

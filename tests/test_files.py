@@ -5,12 +5,12 @@ import multiprocessing
 import os
 import pathlib
 
-from support import files
-from support.terminal import Failure
-
 import matplotlib.pyplot as plt
 import pytest
 from processes import limit_file_size, run
+
+from support import files
+from support.terminal import Failure
 
 OLD, NEW = b"old", b"new" * 10000
 

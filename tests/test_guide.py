@@ -7,14 +7,8 @@ What a page tells is computed from the code, from docs/seeds and from what docs/
 import csv
 import re
 
-from support import input_data
-
-import filters
-import luck
 import numpy as np
-import one_patch
 import pytest
-import seeds
 import tensorflow as tf
 from processes import ROOT
 from runs import posts_curve
@@ -25,7 +19,9 @@ import common
 import double_conv
 import single_conv
 from double_conv import DoubleConv
+from experiments import filters, luck, one_patch, seeds
 from single_conv import SingleConv
+from support import input_data
 
 DOCS = ROOT / "docs"
 GUIDE, RESULTS = ((DOCS / name).read_text() for name in ("guide.md", "results.md"))

@@ -11,15 +11,15 @@ import signal
 import threading
 import time
 
-from support import input_data
-from support.input_data import SHA256, SHA256_GZIPPED, read_data_sets
-from support.terminal import Failure
-
 import numpy as np
 import pytest
 from digits import write_digits, write_idx
 from processes import Running, limit_file_size, pseudo_terminal, run, wait_until
 from tqdm import tqdm
+
+from support import input_data
+from support.input_data import SHA256, SHA256_GZIPPED, read_data_sets
+from support.terminal import Failure
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES = list(SHA256)
 GZIPPED = [f"{name}.gz" for name in NAMES]

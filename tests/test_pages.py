@@ -9,11 +9,11 @@ import shlex
 import sys
 from pathlib import Path
 
-import support
-
 import pytest
 import tensorflow as tf
 from processes import ROOT
+
+import support
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BILINGUAL = [ROOT / "docs" / f"from-tensorflow-0.x{language}.md" for language in ("", ".ja")]
@@ -130,7 +130,7 @@ def parse(monkeypatch):
             module = importlib.import_module(Path(script).stem)
         except ImportError:  # PyTorch or JAX is not installed
             options = [arg for arg in args if arg.startswith("--")]
-            source = SOURCES[script] + SOURCES["docs/bench/peers.py"]
+            source = SOURCES[script] + SOURCES["bench/peers.py"]
             assert all(f'"{option}"' in source for option in options)
         else:
             with pytest.raises(Parsed):

@@ -5,8 +5,6 @@ import inspect
 import os
 import re
 
-from support import checkpoints, input_data
-
 import numpy as np
 import pytest
 from processes import ROOT, Running
@@ -16,6 +14,7 @@ from test_pages import BLOCK, REQUIREMENTS, rows
 import double_conv
 import single_conv
 import visualize_filters
+from support import checkpoints, input_data
 
 README = (ROOT / "README.md").read_text()
 TEXT = " ".join(BLOCK.sub("", README).split())

@@ -2,11 +2,11 @@
 
 import functools
 
-from support import rendered_digits
-
 import matplotlib
 import numpy as np
 import pytest
+
+from support import rendered_digits
 
 
 def test_rendered_digits_are_the_same_in_every_run_and_style():

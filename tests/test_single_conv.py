@@ -4,8 +4,6 @@ import re
 import shutil
 import signal
 
-from support import input_data
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,6 +13,7 @@ from runs import only_run, posts_curve, read_events
 
 import single_conv
 from single_conv import SingleConv
+from support import input_data
 
 SEED, STEPS = 3, 100
 

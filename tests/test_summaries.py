@@ -5,8 +5,6 @@ import shutil
 import subprocess
 import time
 
-from support import summaries
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +14,7 @@ from runs import posts_curve, read_events
 
 from double_conv import DoubleConv
 from single_conv import SingleConv
+from support import summaries
 
 SETTINGS = {"script": "single_conv.py", "data": "MNIST", "seed": 1}
 

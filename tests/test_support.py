@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 
-import support
-
 import pytest
 from processes import LIMIT, ROOT
+
+import support
 
 # ------------------------------------------------------------------------------ before TensorFlow
 

@@ -7,11 +7,11 @@ import re
 import sys
 import time
 
-from support import terminal
-
 import pytest
 import tensorflow as tf
 from processes import Running, pseudo_terminal, run
+
+from support import terminal
 
 SCRIPTS = ["single_conv.py", "double_conv.py", "visualize_filters.py", "recognize.py"]
 

@@ -5,8 +5,6 @@ import gzip
 import re
 import types
 
-from support import input_data
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +14,7 @@ from runs import only_run, read_events
 import common
 from double_conv import DoubleConv
 from single_conv import SingleConv
+from support import input_data
 
 # ------------------------------------------------------------------------------------ seven facts
 

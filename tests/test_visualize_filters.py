@@ -2,9 +2,6 @@
 
 import re
 
-from support import checkpoints, input_data
-from support.checkpoints import NAMES_OF_2016, Saver
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +10,8 @@ from processes import SMALL, Running, run
 
 import double_conv
 import visualize_filters
+from support import checkpoints, input_data
+from support.checkpoints import NAMES_OF_2016, Saver
 
 
 @pytest.fixture(scope="module")

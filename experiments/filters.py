@@ -1,0 +1,141 @@
+"""Counts what the guide states about the trained filters and the mistakes, and prints it.
+
+The first network is trained here, with seed 1; the second is restored from the checkpoint of a run
+of double_conv.py with seed 1.
+
+Example:
+    python -m experiments.filters train_data-20000
+"""
+
+import numpy as np
+
+import common
+from double_conv import DoubleConv
+from experiments import networks
+from single_conv import SingleConv
+from support import terminal
+
+# Distances from the middle of an image.
+DOWN, ACROSS = np.mgrid[-13.5:14, -13.5:14]
+DIRECTIONS = {"level": 0, "/": 45, "upright": 90, "\\": 135}  # degrees
+ACROSS_FROM = {"level": "upright", "/": "\\", "upright": "level", "\\": "/"}
+
+
+def stroke(angle):
+    """Returns a stroke through the middle, 3 pixels wide with soft edges, float32 [784]."""
+    angle = np.radians(angle)
+    distance = np.abs(DOWN * np.cos(angle) + ACROSS * np.sin(angle))
+    return np.clip(2 - distance, 0, 1).astype(np.float32).ravel()
+
+
+def responses(network):
+    """Returns the first layer's responses to strokes: {direction: float32 [filter]}.
+
+    A response is the mean of h_conv1 up to 10 pixels from the middle, where no stroke ends.
+    """
+    h_conv1 = network(np.stack([stroke(angle) for angle in DIRECTIONS.values()])).h_conv1.numpy()
+    return dict(zip(DIRECTIONS, h_conv1[:, np.hypot(DOWN, ACROSS) < 10].mean(axis=1)))
+
+
+def print_responses(network):
+    """Prints which strokes each filter of the first layer responds to, and how clearly.
+
+    A filter whose weakest response is over half of its strongest responds to any stroke.
+    """
+    found = responses(network)
+    W = network.W_conv1.numpy()[:, :, 0]  # [5, 5, filter]
+    positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
+    print("\n| filter | level | / | upright | \\ | responds to | times | one sign |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for k in range(W.shape[-1]):
+        response = {direction: float(found[direction][k]) for direction in DIRECTIONS}
+        strongest = max(response, key=response.get)
+        across = response[ACROSS_FROM[strongest]]
+        times = f"{response[strongest] / across:.1f}" if across else "inf"
+        if min(response.values()) > max(response.values()) / 2:
+            strongest, times = "any", ""
+        sign = f"{max(positive[k], 1 - positive[k]):.0%}"
+        columns = [str(k + 1), *(f"{r:.3f}" for r in response.values()), strongest, times, sign]
+        print(f"| {' | '.join(columns)} |")
+    print()
+
+
+def share(part, whole):
+    """Returns a share in per cent, as text."""
+    return f"{np.sum(part) / np.sum(whole):.0%}"
+
+
+def shares(maps, part):
+    """Returns the share of each map's response that is in a part of it: maps [h, w, n]."""
+    return " ".join(share(maps[:, :, k][part], maps[:, :, k]) for k in range(maps.shape[-1]))
+
+
+def correlation(a, b):
+    """Returns the correlation of two variables' weights, as text."""
+    return f"{np.corrcoef(a.numpy().ravel(), b.numpy().ravel())[0, 1]:.2f}"
+
+
+def print_single(trained, test):
+    """Prints the guide's numbers for the first network; filters are counted from 1."""
+    images, initial = test.images[:100], SingleConv()
+    for name, network in ("trained", trained), ("initial", initial):
+        sums = np.abs(common.conv2d(images.reshape(-1, 28, 28, 1), network.W_conv1))
+        print(f"removed by 0.2, {name}: {share((sums > 0) & (sums <= 0.2), sums > 0)}")
+        print(f"zeros in h_conv1, {name}: {np.mean(network(images).h_conv1 == 0):.0%}")
+    print(f"correlation of W_conv1: {correlation(trained.W_conv1, initial.W_conv1)}")
+    print_responses(trained)
+
+    layers = trained(test.images[:12])
+    seven, zero = layers.h_pool1.numpy()[0], layers.h_conv1.numpy()[10]
+    print(f"first 7, maxima: {' '.join(f'{x:.2f}' for x in seven.max((0, 1)))}")
+    ink = test.images[10].reshape(28, 28, 1)
+    parts = {
+        "left and right": np.abs(ACROSS) > np.abs(DOWN),
+        "top and bottom": np.abs(DOWN) > np.abs(ACROSS),
+    }
+    for name, part in parts.items():
+        print(f"0, {name}, ink: {shares(ink, part)}")
+        print(f"0, {name}: {shares(zero, part)}")
+    y_conv = layers.y_conv.numpy()[networks.INDEX]
+    first, second = y_conv.argsort()[:-3:-1]
+    print(f"the picture's digit: {first} {y_conv[first]:.0%}, {second} {y_conv[second]:.0%}")
+
+
+def print_double(trained, test):
+    """Prints the guide's numbers for the second network."""
+    initial = DoubleConv()
+    for name in "W_conv1", "W_conv2", "W_fc1":
+        found = correlation(getattr(trained, name), getattr(initial, name))
+        print(f"correlation of {name}: {found}")
+    print_responses(trained)
+
+    h_pool1, W = trained(test.images[:50]).h_pool1, trained.W_conv2
+    outputs = [
+        np.abs(common.conv2d(h_pool1[..., f : f + 1], W[:, :, f : f + 1])).sum((0, 1, 2))
+        for f in range(32)
+    ]
+    largest = np.max(outputs, axis=0) / np.sum(outputs, axis=0)  # [64]
+    print(f"largest of a filter's 32 outputs: {largest.min():.0%} to {largest.max():.0%}")
+    biases = [k + 1 for k, b in enumerate(trained.b_conv1.numpy()) if b > 0]
+    print(f"first layer's biases above 0: {' '.join(map(str, biases))}")
+
+    y_conv, labels = common.probabilities(trained, test.images).numpy(), test.labels.argmax(1)
+    order, p = y_conv.argsort(axis=1), y_conv.max(axis=1)
+    wrong = order[:, -1] != labels
+    print(f"mistakes: {wrong.sum()}")
+    print(f"the label is second: {np.sum(order[wrong, -2] == labels[wrong])}")
+    print(f"median probability, mistakes: {np.median(p[wrong]):.2f}")
+    print(f"median probability, others: {np.median(p[~wrong]):.6f}")
+    print(f"mistakes with more than 90%: {np.sum(p[wrong] > 0.9)}")
+
+
+def main():
+    single, double, mnist = networks.trained_networks(networks.options(__doc__))
+    print(f"## The first network\n\ndata: {mnist.name}")
+    print_single(single, mnist.test)
+    print("\n## The second network\n")
+    print_double(double, mnist.test)
+
+
+if __name__ == "__main__":
+    terminal.run(main)

@@ -1,0 +1,176 @@
+"""Prints tables of the test accuracies in results/*.csv, and draws luck.png and ladder.png.
+
+Three tables: every experiment; the ladder from a network without a convolution
+to the second network; and the paired tests, in which each seed is trained with
+and without a change. luck.png is the histogram of the first network's test
+accuracies over its seeds, ladder.png the ladder's.
+
+Example:
+    python -m experiments.luck
+"""
+
+import textwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+from scipy import stats
+
+from experiments import seeds
+from support import figures, terminal
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+THE_POSTS = 0.975  # the test accuracy that the post gives for its first program
+# Experiment: what changes from one rung of the ladder to the next.
+LADDER = {
+    "dense-16": "784 → 16 → 10, no convolution",
+    "single": "16 filters before it: the first network",
+    "single-10001-steps": "10,001 steps",
+    "dense-1024": "784 → 1,024 → 10, no convolution; Adam, dropout, 20,001 steps",
+    "abs-filters-1024": "the first network's 16 filters before it",
+    "double": "two convolutions before it: the second network",
+}
+# A change, and the experiments without and with it.
+CHANGES = {
+    "without `abs`": ("single", "single-without-abs"),
+    "4 filters": ("single", "single-4-filters"),
+    "0 in place of 0.2": ("single", "single-without-threshold"),
+    "filters frozen": ("single", "single-frozen-filters"),
+    "10,001 steps": ("single", "single-10001-steps"),
+    "without dropout": ("double", "double-without-dropout"),
+}
+
+
+def mean_and_deviation(values):
+    """Returns "mean ± standard deviation", of one value only the mean.
+
+    The standard deviation is the sample's (divided by n - 1).
+    """
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+
+
+def summary(experiment):
+    """Returns a row of the first table: experiment, seeds, mean ± deviation, range, middle 90%."""
+    values = list(seeds.read(experiment).values())
+    low, high = np.quantile(values, [0.05, 0.95])
+    spread, extremes = mean_and_deviation(values), f"{min(values):.4f} to {max(values):.4f}"
+    return [experiment, str(len(values)), spread, extremes, f"{low:.4f} to {high:.4f}"]
+
+
+def rung(experiment):
+    """Returns a row of the ladder: what changed, seeds, mean ± deviation, mistakes of 10,000."""
+    values = list(seeds.read(experiment).values())
+    mistakes = f"{10000 * (1 - np.mean(values)):.0f}"
+    return [LADDER[experiment], str(len(values)), mean_and_deviation(values), mistakes]
+
+
+class Paired(NamedTuple):
+    """The paired test of a change: the same seeds with it and without it."""
+
+    seeds: int
+    mean: float  # of the differences, with the change minus without
+    error: float  # the mean's standard error: the differences' standard deviation / √seeds
+    t: float  # mean / error
+    p: float  # how often luck alone would give a t this far from 0
+    worse: int  # seeds whose accuracy is lower with the change
+
+
+def paired_test(before, after):
+    """Returns the Paired test of two {seed: test accuracy}, on the seeds that both have."""
+    both = sorted(before.keys() & after.keys())
+    difference = np.array([after[seed] - before[seed] for seed in both])
+    error = difference.std(ddof=1) / np.sqrt(len(both))
+    t = difference.mean() / error
+    p = 2 * stats.t.sf(abs(t), df=len(both) - 1)
+    return Paired(len(both), difference.mean(), error, t, p, int(np.sum(difference < 0)))
+
+
+def change(name):
+    """Returns a row of the paired tests, as text."""
+    test = paired_test(*(seeds.read(experiment) for experiment in CHANGES[name]))
+    p = "< 0.0001" if test.p < 0.0001 else f"{test.p:.2g}"
+    difference = f"{test.mean:+.4f} ± {test.error:.4f}"
+    return [name, str(test.seeds), difference, f"{test.t:.1f}", p, str(test.worse)]
+
+
+def print_table(columns, rows):
+    """Prints a table in Markdown, and an empty line."""
+    for row in [columns, ["---"] * len(columns), *rows]:
+        print(f"| {' | '.join(row)} |")
+    print()
+
+
+@figures.in_default_style
+def draw_luck(accuracies):
+    """Draws the histogram of {seed: test accuracy}; returns the figure."""
+    values = np.array(list(accuracies.values()))
+    figure, axes = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    edges = np.arange(np.floor(values.min() * 1000) - 1, np.ceil(values.max() * 1000) + 2) / 1000
+    axes.hist(values, bins=edges, color="#3b76af", edgecolor="white")
+    low, high = np.quantile(values, [0.05, 0.95])
+    label = f"nine seeds in ten: {low:.4f} to {high:.4f}"
+    axes.axvspan(low, high, color="#cfd8e3", zorder=0, label=label)
+    axes.axvline(THE_POSTS, color="#c2410c", linestyle="--", label=f"the post: {THE_POSTS}")
+    label = f"--seed 1: {accuracies[1]:.4f}"
+    axes.axvline(accuracies[1], color="black", linestyle=":", linewidth=2.5, label=label)
+    axes.set_title(f"single_conv.py, seeds {min(accuracies)} to {max(accuracies)}", fontsize=11)
+    axes.set_xlabel("test accuracy")
+    axes.set_ylabel("seeds")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left", fontsize=10)
+    return figure
+
+
+@figures.in_default_style
+def draw_ladder():
+    """Draws the ladder's rungs from top to bottom, a dot per seed; returns the figure."""
+    figure, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
+    for y, experiment in enumerate(LADDER):
+        values = np.array(list(seeds.read(experiment).values()))
+        mistakes = 10000 * (1 - values)
+        axes.plot(mistakes, np.full(len(mistakes), y), "o", color="#3b76af", alpha=0.3)
+        axes.plot(mistakes.mean(), y, "|", color="black", markersize=22, markeredgewidth=2)
+        axes.annotate(
+            f"{values.mean():.4f}",
+            (mistakes.min(), y),
+            xytext=(10, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=11,
+        )
+    labels = [f"{number}. {what}" for number, what in enumerate(LADDER.values(), start=1)]
+    axes.set_yticks(range(len(LADDER)), [textwrap.fill(t, 36) for t in labels], fontsize=10)
+    axes.set_ylim(len(LADDER) - 0.4, -0.6)  # from top to bottom
+    axes.set_xscale("log")
+    axes.set_xlim(1200, 40)  # to the right, fewer mistakes
+    ticks = [1000, 500, 300, 200, 100, 70]
+    axes.set_xticks(ticks, map(str, ticks), fontsize=10)
+    axes.minorticks_off()
+    axes.set_xlabel("mistakes of 10,000 test digits; a dot per seed, and the mean accuracy")
+    axes.grid(axis="x", color="#cfd8e3")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0)
+    return figure
+
+
+def main():
+    terminal.parser(__doc__).parse_args()
+    columns = ["experiment", "seeds", "mean ± standard deviation"]
+    print_table([*columns, "lowest to highest", "5% to 95%"], map(summary, seeds.EXPERIMENTS))
+    columns = ["", "what changes", "seeds", "mean ± standard deviation", "mistakes of 10,000"]
+    rows = enumerate(map(rung, LADDER), start=1)
+    print_table(columns, [[str(number), *row] for number, row in rows])
+    columns = ["change", "seeds", "mean difference ± its standard error", "t", "p", "seeds worse"]
+    print_table(columns, map(change, CHANGES))
+    drawn = [draw_luck(seeds.read("single")), draw_ladder()]
+    figures.save(drawn, [IMAGES / "luck.png", IMAGES / "ladder.png"], dpi=150)
+
+
+if __name__ == "__main__":
+    terminal.run(main)

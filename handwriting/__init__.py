@@ -1,0 +1,1 @@
+"""Beyond the post: your own handwriting, read by the second network."""

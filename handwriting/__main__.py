@@ -1,0 +1,177 @@
+"""Recognize handwriting with the two-layer network, and see what it gets wrong.
+
+The post ends with the filters; this asks what the network concludes from them.
+Restores a checkpoint of double_conv.py and reads image files, one digit each:
+photos, scans or drawings, in any size and colour. Prints a line per file: the
+digit and its probability. Three figures show the digits as the network gets
+them, with both layers' feature maps and with the ten probabilities of each.
+
+Example:
+    python recognize.py seven.png eight.jpg
+    python recognize.py --draw        # a window to draw digits in
+    python recognize.py --mistakes    # test digits that the network gets wrong
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import common
+from double_conv import DoubleConv
+from handwriting import drawing_window
+from handwriting.image import read_image
+from support import checkpoints, figures, input_data, terminal
+from support.terminal import Failure, integer, print_stderr, print_stdout
+from visualize_filters import visualize
+
+MOST = 100  # digits in a figure: more take gigabytes of memory
+
+
+class Digits(NamedTuple):
+    """Digits that the network has read."""
+
+    images: np.ndarray  # float32 [n, 784]
+    y_conv: np.ndarray  # float32 [n, 10]
+    description: str  # what the images are, e.g. "images of handwriting"
+    labels: np.ndarray | None = None  # int [n], given for mistakes
+    names: list | None = None  # the names of the files, if the images are from files
+
+
+def recognize(network, paths):
+    """Prints which digit each image file shows; returns the Digits.
+
+    A file that can't be read gets a line on stderr, and the others are still read.
+    """
+    images, names = [], []
+    for path in paths:
+        try:
+            images.append(read_image(path))
+            # A name that is not UTF-8, from an old zip file, can be neither printed nor drawn.
+            names.append(os.fsencode(path.name).decode(errors="replace"))
+        except Failure as failure:
+            print_stderr(str(failure))
+    if not images:
+        raise Failure("none of the files could be read")
+    images = np.array(images)
+    y_conv = common.probabilities(network, images).numpy()
+    for name, p in zip(names, y_conv):
+        print_stdout(f"{name}: {p.argmax()} ({figures.probability(p.max())})")
+    description = "images of handwriting" if len(images) > 1 else "image of handwriting"
+    return Digits(images, y_conv, description, names=names)
+
+
+def find_mistakes(network, test):
+    """Counts the digits of the test set that the network gets wrong; returns the Digits."""
+    labels = test.labels.argmax(1)
+    y_conv = common.probabilities(network, test.images).numpy()
+    wrong = y_conv.argmax(1) != labels
+    print_stdout(f"{wrong.sum()} of {len(labels):,} test digits are misclassified")
+    description = "misclassified test digits"
+    return Digits(test.images[wrong], y_conv[wrong], description, labels=labels[wrong])
+
+
+def draw_figures(network, digits, count, title):
+    """Returns three figures of the first `count` digits: both layers, and the predictions."""
+    images, y_conv = digits.images[:count], digits.y_conv[:count]
+    layers = visualize(network, images, 1, digits.description, title)
+    heading = f"Probabilities of the ten digits for {len(images)} {digits.description}\n{title}"
+    return [
+        *layers,
+        figures.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
+    ]
+
+
+def options():
+    """Returns the command line's options."""
+    parser = terminal.parser(__doc__)
+    terminal.add_data_options(parser)
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument(
+        "files",
+        nargs="*",
+        type=terminal.path,
+        default=[],
+        metavar="FILE",
+        help="image of one handwritten digit",
+    )
+    task.add_argument(
+        "--draw", action="store_true", help="open a window to draw digits in with the mouse"
+    )
+    task.add_argument(
+        "--mistakes",
+        action="store_true",
+        help="show the first N test digits that the network gets wrong",
+    )
+    parser.add_argument(
+        "--first",
+        type=integer(1, MOST),
+        metavar="N",
+        help=f"with --mistakes: how many to show, 1 to {MOST} (default: 10)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=checkpoints.path,
+        default="train_data-20000",
+        help="checkpoint to restore (default: %(default)s)",
+    )
+    figures.add_figure_dir(parser)
+    args = parser.parse_args()
+    if args.first and not args.mistakes:
+        parser.error("--first goes with --mistakes only")
+    if args.figure_dir and args.draw:
+        parser.error("--draw saves no figures, so --figure-dir does not go with it")
+    return args
+
+
+def restored_network(path):
+    """Returns the network with the variables of the checkpoint at path, and its data's name."""
+    network = DoubleConv()
+    trained_on = checkpoints.restore(network, path)
+    print_stderr(f"restored {path}")
+    return network, trained_on
+
+
+def open_window(args):
+    """--draw: opens the window to draw digits in, and returns when it is closed."""
+    drawing_window.check_display()
+    network, _ = restored_network(args.checkpoint)
+
+    def compute(image):
+        layers = network(image[np.newaxis])
+        return [layer.numpy()[0] for layer in (layers.y_conv, layers.h_pool1, layers.h_pool2)]
+
+    drawing_window.open_window(compute)
+
+
+def read_digits(args):
+    """Reads the files or, for --mistakes, the test digits, and draws the network's output."""
+    names = ["layer1.png", "layer2.png", "predictions.png"]
+    paths = [(args.figure_dir or Path()) / name for name in names]
+    show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
+    network, trained_on = restored_network(args.checkpoint)
+    if args.mistakes:
+        mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+        checkpoints.warn_if_other_data(args.checkpoint, trained_on, mnist.name)
+        digits, count = find_mistakes(network, mnist.test), args.first or 10
+    else:
+        digits, count = recognize(network, args.files), MOST
+    if len(digits.images):
+        drawn = draw_figures(network, digits, count, args.checkpoint.name)
+        figures.show_or_save(show, drawn, paths)
+    if len(digits.images) < len(args.files):
+        unread = len(args.files) - len(digits.images)
+        raise Failure(f"{unread} of {len(args.files)} files could not be read")
+
+
+def main():
+    args = options()
+    if args.draw:
+        open_window(args)
+    else:
+        read_digits(args)
+
+
+if __name__ == "__main__":
+    terminal.run(main)

@@ -1,0 +1,51 @@
+"""TensorFlow and matplotlib, without their start-up messages: `from support.quiet import tf`.
+
+Set TF_CPP_MIN_LOG_LEVEL=0 to see TensorFlow's.
+"""
+
+import contextlib
+import importlib.util
+import os
+import sys
+
+
+@contextlib.contextmanager
+def without_messages():
+    """Hides what is written to stderr by C++, past sys.stderr."""
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def import_quietly():
+    """Imports and returns matplotlib and TensorFlow; if that fails, exits with one line."""
+    # A notebook passes its backend on to `!.venv/bin/python`, where it may not be installed.
+    is_inline = "matplotlib_inline" in os.environ.get("MPLBACKEND", "")
+    if is_inline and not importlib.util.find_spec("matplotlib_inline"):
+        del os.environ["MPLBACKEND"]
+    # During its import TensorFlow logs before it reads this variable, so stderr is closed to it:
+    # https://github.com/tensorflow/tensorflow/issues/100442
+    hide = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
+    try:
+        import matplotlib.pyplot
+
+        with without_messages() if hide else contextlib.nullcontext():
+            import tensorflow
+    except ImportError as error:
+        advice = ""
+        if error.name in ("matplotlib", "numpy", "tensorflow"):
+            advice = ". With Python 3.10 to 3.13: pip install -r requirements.txt"
+        sys.exit(f"{error}{advice}")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    return matplotlib, tensorflow
+
+
+matplotlib, tf = import_quietly()
+plt = matplotlib.pyplot

@@ -1,0 +1,97 @@
+"""The figure of the learning curves: each script's beside the post's, in the right panel."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import tensorflow as tf
+from processes import run
+from runs import posts_curve
+
+from experiments import curves
+from single_conv import SingleConv
+from support import summaries
+
+STEPS = np.array([0, 100, 200, 300])
+VALUES = {  # row by row, as the panels
+    ("single", "cross entropy"): np.array([230.0, 120, 60, 31]),
+    ("single", "accuracy"): np.array([0.125, 0.25, 0.5, 0.875]),
+    ("double", "cross entropy"): np.array([200.0, 90, 30, 7]),
+    ("double", "accuracy"): np.array([0.5, 0.625, 0.75, 1]),
+}
+PANELS = [(i, *panel) for i, panel in enumerate(VALUES)]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The folders of two runs, with the post's beside them."""
+    log_dir, folders = tmp_path_factory.mktemp("logs"), []
+    for name in ("single", "double"):
+        script = f"{name}_conv.py"
+        settings = {"script": script, "data": "MNIST", "seed": 1}
+        writer = summaries.RunWriter(log_dir, SingleConv(), settings)
+        for i, step in enumerate(STEPS):
+            with writer.logging(step):
+                for tag in ("cross entropy", "accuracy"):
+                    tf.summary.scalar(tag, VALUES[name, tag][i])
+        summaries.write_the_posts_run(log_dir, script)
+        folders.append(writer.folder)
+    return folders
+
+
+@pytest.fixture(scope="module")
+def axes(runs):
+    yield curves.draw(runs).axes
+    plt.close("all")
+
+
+def mean_of_nine(values):
+    """Returns the mean of the nine values around each, of fewer at the ends."""
+    return [values[max(i - 4, 0) : i + 5].mean() for i in range(len(values))]
+
+
+@pytest.mark.parametrize(("i", "name", "tag"), PANELS)
+def test_panel_shows_the_script_beside_the_post(axes, i, name, tag):
+    recorded = posts_curve(name)
+    posts = np.array([row[("cross entropy", "accuracy").index(tag)] for row in recorded.values()])
+    ours = VALUES[name, tag]
+    expected = {
+        "tab:orange": [(list(recorded), posts), (list(recorded), mean_of_nine(posts))],
+        "tab:blue": [(STEPS, ours), (STEPS, mean_of_nine(ours))],
+    }
+    for color, both in expected.items():
+        lines = [line for line in axes[i].lines if line.get_color() == color]
+        for line, points in zip(lines, both, strict=True):
+            np.testing.assert_allclose(line.get_data(), points, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("i", "name", "tag"), PANELS)
+def test_panel_tells_what_it_shows(axes, i, name, tag):
+    assert axes[i].get_title() == f"{name}_conv.py: training {tag} (batch of each report)"
+    legend = axes[i].get_legend()
+    shown = {
+        text.get_text(): line.get_color()
+        for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
+    }
+    post = "the post's program, TensorFlow 0.12.1"
+    assert shown == {post: "tab:orange", f"{name}_conv.py": "tab:blue"}
+
+
+def test_panels_are_the_scripts_row_by_row(axes):
+    places = [(-round(ax.get_position().y0, 1), ax.get_position().x0) for ax in axes]
+    assert sorted(places) == places
+
+
+def test_figure_is_saved(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(curves, "IMAGES", tmp_path)
+    monkeypatch.setattr("sys.argv", ["curves.py", *map(str, runs)])
+    curves.main()
+    path = tmp_path / "curves.png"
+    assert capsys.readouterr() == ("", f"figure: {path}\n")
+    assert tf.io.decode_png(path.read_bytes()).shape[:2] == (715, 1210)
+
+
+def test_folder_without_a_run_is_one_line(tmp_path):
+    _, err = run("experiments/curves.py", tmp_path / "none", tmp_path, code=1)
+    assert err == (
+        f"curves.py: {tmp_path}/none: no such run; give the folder printed after `curves:`\n"
+    )
