@@ -25,7 +25,8 @@ from support import checkpoints, fast_ops, input_data, terminal
 from support.quiet import tf
 
 FOLDER = Path(__file__).parent / "results"
-COLUMNS = ["seed", "test_accuracy", "precision", "cpu", "python", "tensorflow", "date"]
+MACHINE = ["cpu", "python", "tensorflow", "date"]  # the last columns of every CSV file
+COLUMNS = ["seed", "test_accuracy", "precision"]
 
 
 def trained(experiment, seed, train, folder=None, bfloat16=False):
@@ -34,7 +35,7 @@ def trained(experiment, seed, train, folder=None, bfloat16=False):
     Checkpoints are saved in a subfolder of `folder`; a network that is there already is restored.
     """
     make, steps, batch_size, dropout = EXPERIMENTS[experiment]
-    network = make(seed)
+    network = untrained(experiment, seed)
     first = 0
     if folder:
         settings = {"network": make.__name__, "seed": seed, "bfloat16": bfloat16}
@@ -48,6 +49,11 @@ def trained(experiment, seed, train, folder=None, bfloat16=False):
             if folder and i % 1000 == 0:
                 saver.save(i, run)
     return network
+
+
+def untrained(experiment, seed):
+    """Returns an experiment's network at its random start."""
+    return EXPERIMENTS[experiment].network(seed)
 
 
 def trained_single(seed, train):
@@ -75,18 +81,16 @@ def cpu():
     return f"{names[0] if names else platform.machine()}, cores: {len(os.sched_getaffinity(0))}"
 
 
-def machine():
-    """Returns what a CSV row tells of where it comes from: CPU, Python, TensorFlow, date."""
-    return [cpu(), platform.python_version(), tf.__version__, str(datetime.date.today())]
-
-
 def append(path, columns, rows):
-    """Appends rows to a CSV file, and the columns' names first if it is new."""
+    """Appends rows to a CSV file, each with the MACHINE; the columns' names first if it is new."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    machine = [cpu(), platform.python_version(), tf.__version__, datetime.date.today()]
     new = not path.exists()
     with open(path, "a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([columns, *rows] if new else rows)
+        if new:
+            writer.writerow([*columns, *MACHINE])
+        writer.writerows([*row, *machine] for row in rows)
 
 
 def seed_range(text):
@@ -146,7 +150,7 @@ def main():
             mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
             network = trained(name, seed, mnist.train, folder, args.bfloat16)
             test_accuracy = common.accuracy_on(network, mnist.test)
-            row = [seed, f"{test_accuracy:.4f}", precision, *machine()]
+            row = [seed, f"{test_accuracy:.4f}", precision]
             append(args.results / f"{name}.csv", COLUMNS, [row])
             terminal.print_stdout(f"{name}, seed {seed}: test accuracy {test_accuracy:.4f}")
 
