@@ -8,14 +8,17 @@ Example:
     python -m experiments.one_patch > experiments/results/one_patch.txt
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Rectangle
 
 import common
 from experiments import networks
 from single_conv import SingleConv, batch_size
-from support import input_data, terminal
+from support import figures, input_data, terminal
 from support.quiet import tf
 
 # From the author's notebook, turned: a level edge, ink above and paper below, gives exactly 1.
@@ -32,6 +35,7 @@ BY_HAND = (
     )
     / 23
 )
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
 COLUMN = 10  # the strip's column, counted from 0
 ROWS = range(4, 14)  # and its rows
 FILTER = 15  # the trained filter, counted from 1
@@ -182,15 +186,26 @@ def print_way_back(network, image, label):
     print_weights(f"ink around row {i}, column {j}", patches(image)[i, j])
     print_weights(f"weights of filter {FILTER} before training", W_conv1(network))
 
-    print(f"\nc: {sums(network, image)[i, j]:.4f}, back {back.c[i, j]:.4f}")
-    forward, backward = h.h_conv1[i, j, FILTER - 1], back.h_conv1[i, j]
-    print(f"h_conv1: {forward:.4f}, back {backward:.4f}")
-    forward, backward = h.h_pool1[i // 2, j // 2, FILTER - 1], back.h_pool1[i // 2, j // 2]
-    print(f"h_pool1: {forward:.4f}, back {backward:.4f}")
-    print(f"h_fc1, feature {m + 1}: {h.h_fc1[m]:.4f}, back {back.h_fc1[m]:.4f}")
-    print(f"features above 0: {np.count_nonzero(h.h_fc1)}")
-    print(f"logits, digit {digit}: {h.logits[digit]:.4f}, back {back.logits[digit]:.4f}")
-    print(f"y_conv, digit {digit}: {h.y_conv[digit]:.4f}")
+    rows = [
+        ["`c = conv2d(x_image, W_conv1)`", sums(network, image)[i, j]]
+        + ["`h_conv1 * (h.h_conv1 > 0) * sign(c)`", back.c[i, j]],
+        ["`h_conv1 = relu(abs(c) - 0.2)`", h.h_conv1[i, j, FILTER - 1]]
+        + ["`unpool(h_pool1, h.h_conv1)`", back.h_conv1[i, j]],
+        ["`h_pool1 = max_pool_2x2(h_conv1)`", h.h_pool1[i // 2, j // 2, FILTER - 1]]
+        + ["`W_fc1 @ (h_fc1 * (h.h_fc1 > 0))`", back.h_pool1[i // 2, j // 2]],
+        ["`h_fc1 = relu(matmul(h_pool1_flat, W_fc1) + b_fc1)`", h.h_fc1[m]]
+        + ["`W_fc2 @ logits`", back.h_fc1[m]],
+        ["`logits = matmul(h_fc1, W_fc2) + b_fc2`", h.logits[digit]]
+        + ["`y_conv - label`", back.logits[digit]],
+        ["`y_conv = softmax(logits)`", h.y_conv[digit], "", None],
+    ]
+    rows = [
+        ["" if x is None else x if isinstance(x, str) else f"{x:.4f}" for x in row] for row in rows
+    ]
+    print_table(
+        "way-back", ["forward, from top to bottom", "", "back, from bottom to top", ""], rows
+    )
+    print(f"\nfeature {m + 1}; features above 0: {np.count_nonzero(h.h_fc1)}")
     print(f"positions that pass something back: {np.count_nonzero(back.c)} of {back.c.size}")
     here = back.c[i, j] * patches(image)[i, j, 0, 4]
     print(f"what this position passes to the weight at the upper right: {here:.4f}")
@@ -216,10 +231,35 @@ def print_first_steps(network, images, labels, train):
         if step in (1, 10, 100, 1001):
             moved[step] = W_conv1(network, slice(None)) - start
         images, labels = train.next_batch(batch_size)
+    end = W_conv1(network, slice(None))
     for step, change in moved.items():
         found = np.corrcoef(change.ravel(), moved[1001].ravel())[0, 1]
         print(f"correlation of all filters' change after {step} steps with the last: {found:.2f}")
     print_weights(f"weights of filter {FILTER} after training", W_conv1(network))
+    print("\nstandard deviation of all filters' weights")
+    print(f"start {start.std():.3f}, change {moved[1001].std():.3f}, end {end.std():.3f}")
+
+
+@figures.in_default_style
+def draw_slide(image):
+    """Draws the image [28, 28], the filter on it, and what it gives; returns the figure."""
+    c = slide(image, BY_HAND)
+    figure, axes = plt.subplots(1, 4, figsize=(9, 2.5), layout="constrained")
+    panels = [
+        ("ink; blue: the filter's 5×5 pixels", image, "gray_r", 0.0, 1.0),
+        ("c: blue is positive, red negative", c, "RdBu", -1.0, 1.0),
+        ("h = max(0, |c| − 0.2)", strong(c), "gray_r", 0.0, 1.0),
+        ("pooled, 14×14", pool(strong(c)), "gray_r", 0.0, 1.0),
+    ]
+    for ax, (title, shown, cmap, low, high) in zip(axes, panels):
+        ax.imshow(shown, cmap, vmin=low, vmax=high, interpolation="nearest")
+        ax.set_title(title, fontsize=9)
+        ax.set(xticks=[], yticks=[])
+        scale = len(shown) / 28  # of a pixel of the digit
+        strip = (COLUMN * scale - 0.5, ROWS[0] * scale - 0.5), max(1, scale), len(ROWS) * scale
+        ax.add_patch(Rectangle(*strip, fill=False, ec="#c2410c", lw=1.5))
+    axes[0].add_patch(Rectangle((COLUMN - 2.5, 7.5), 5, 5, fill=False, ec="#3b76af", lw=1.5))
+    return figure
 
 
 def main():
@@ -228,9 +268,12 @@ def main():
     args = parser.parse_args()
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     print(f"data: {mnist.name}")
-    print_slide(mnist.test.images[0].reshape(28, 28))
+    image = mnist.test.images[0].reshape(28, 28)
+    print_slide(image)
+    figures.save([draw_slide(image)], [IMAGES / "slide.png"], dpi=150)
     images, labels = mnist.train.next_batch(batch_size)
     network = SingleConv()
+    print(f"\ntest accuracy before training: {common.accuracy_on(network, mnist.test):.4f}")
     print_way_back(network, images[0].reshape(28, 28), labels[0])
     print_first_steps(network, images, labels, mnist.train)
 
