@@ -54,8 +54,8 @@ def copied(name):
     """Returns the lines of a table that a program printed after "table: NAME"."""
     outputs = "".join(path.read_text() for path in sorted(seeds.FOLDER.glob("*.txt")))
     lines = outputs[outputs.index(f"table: {name}\n") :].splitlines()[1:]
-    lines = itertools.takewhile(lambda line: line.startswith("| "), lines)
-    return [line[2:-2].split(" | ") for line in lines]
+    lines = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
 
 
 def markdown(name, japanese):
