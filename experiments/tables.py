@@ -12,9 +12,12 @@ Example:
     python -m experiments.tables --check    # names the pages that are behind
 """
 
+import csv
 import itertools
 import re
 from pathlib import Path
+
+import numpy as np
 
 from experiments import luck, seeds
 from support import terminal
@@ -22,32 +25,144 @@ from support import terminal
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
-# The tables' words in Japanese. What is not here stays as it is.
+# Of luck.CHANGES: what the guide takes away from the first network, freezes in the second one, and
+# what the README lets you try.
+TAKEN_AWAY = [
+    "without `abs`",
+    "0 in place of 0.2",
+    "0.1 in place of 0.2",
+    "0.4 in place of 0.2",
+    "biases in place of `abs` and 0.2",
+    "each block's upper left pixel in place of its maximum",
+    "each block's mean in place of its maximum",
+    "filters frozen",
+    "4 filters",
+    "10,001 steps",
+]
+FROZEN = ["first convolution frozen", "second convolution frozen", "both convolutions frozen"]
+TRY_THIS = ["without `abs`", "4 filters", "10,001 steps", "filters frozen", "without dropout"]
+SHIFTED = {
+    "dense-16": "784 → 16 → 10, no convolution",
+    "single": "the first network",
+    "single-upper-left": "each block's upper left pixel in place of its maximum",
+    "single-mean": "each block's mean in place of its maximum",
+    "double": "the second network",
+}
+
+# The tables' words in Japanese; what is not here stays as it is.
 JAPANESE = {
-    "seeds": "シード",
+    "seeds": "シード数",
     "mean ± standard deviation": "平均 ± 標準偏差",
 }
 
 
-def seeds_table():
-    """Every experiment: its seeds, their mean and spread."""
-    columns = ["experiment", "seeds", "mean ± standard deviation", "lowest to highest"]
-    return [*columns, "5% to 95%"], map(luck.summary, seeds.EXPERIMENTS)
+def accuracies(folder):
+    """Every experiment of a folder: its seeds, their mean and spread."""
+    columns = ["experiment", "seeds", "mean ± standard deviation", "lowest to highest", "5% to 95%"]
+    return columns, (luck.summary(name, folder) for name in luck.measured(folder))
 
 
 def ladder():
-    """From a network without a convolution to the second network."""
+    """From a network without filters to the second network."""
     columns = ["", "what changes", "seeds", "mean ± standard deviation", "mistakes of 10,000"]
+    columns += ["difference to the rung above ± its standard error", "by luck"]
     return columns, ([str(i), *luck.rung(name)] for i, name in enumerate(luck.LADDER, start=1))
 
 
-def changes():
-    """The paired tests."""
-    columns = ["change", "seeds", "mean difference ± its standard error", "t", "p", "seeds worse"]
-    return columns, map(luck.change, luck.CHANGES)
+def changes(names):
+    """The paired tests of some changes."""
+    columns = ["change", "seeds", "mean difference ± its standard error"]
+    columns += ["times its error", "by luck", "seeds worse"]
+    return columns, map(luck.change, names)
 
 
-TABLES = {"seeds": seeds_table, "ladder": ladder, "changes": changes}
+def rows(name):
+    """Returns the rows of a CSV file in the folders of the Xeon: {column: text}."""
+    found = []
+    for folder in luck.FLOAT32, luck.BFLOAT16:
+        path = seeds.FOLDER / folder / f"{name}.csv"
+        if path.exists():
+            with open(path, newline="") as file:
+                found += csv.DictReader(file)
+    return found
+
+
+def mean(found, column):
+    """Returns the mean of a column's numbers in some rows, four digits."""
+    return f"{np.mean([float(row[column]) for row in found]):.4f}"
+
+
+def shifts():
+    """The test accuracy on moved digits, a mean of all directions and seeds."""
+    moved = rows("shifts")
+    table = []
+    for name, words in SHIFTED.items():
+        mine = [row for row in moved if row["experiment"] == name]
+        by_pixels = [[row for row in mine if row["pixels"] == str(n)] for n in range(5)]
+        count = len({row["seed"] for row in mine})
+        table.append([words, str(count), *(mean(found, "test_accuracy") for found in by_pixels)])
+    return ["pixels moved", "seeds", "0", "1", "2", "3", "4"], table
+
+
+def dead_filters():
+    """How many of 16 filters are dead, and whether that explains the accuracy."""
+    columns = ["", "seeds", "dead at the start", "dead at the end", "at most", "at least"]
+    columns.append("correlation with the accuracy")
+    table = []
+    for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
+        mine = [row for row in rows("dead_filters") if row["experiment"] == name]
+        dead = np.array([int(row["dead_at_end"]) for row in mine])
+        start = np.mean([int(row["dead_at_start"]) for row in mine])
+        accuracy = [float(row["test_accuracy"]) for row in mine]
+        found = f"{np.corrcoef(dead, accuracy)[0, 1]:.2f}" if np.ptp(dead) else ""
+        counts = [f"{start:.1f}", f"{dead.mean():.1f}", str(dead.max()), str(dead.min())]
+        table.append([words, str(len(mine)), *counts, found])
+    return columns, table
+
+
+def training_accuracy():
+    """The accuracy on the training set beside that on the test set."""
+    table = []
+    for name, words in {"double": "dropout", "double-without-dropout": "no dropout"}.items():
+        mine = [row for row in rows("training_accuracy") if row["experiment"] == name]
+        training = np.array([float(row["training_accuracy"]) for row in mine])
+        wrong = f"{55000 * (1 - training.mean()):.0f}"
+        accuracy = f"{training.mean():.5f}"
+        table.append([words, str(len(mine)), accuracy, wrong, mean(mine, "test_accuracy")])
+    columns = ["", "seeds", "training accuracy", "mistakes of 55,000", "test accuracy"]
+    return columns, table
+
+
+def patches():
+    """How alike the nine patches of a filter are, a mean of all filters and seeds."""
+    table = []
+    for network, words in {
+        "untrained": "before training",
+        "trained": "after 20,001 steps",
+        "train_data-20000": "the post's checkpoint",
+    }.items():
+        mine = [row for row in rows("patches") if row["network"] == network]
+        layers = [[row for row in mine if row["layer"] == layer] for layer in "12"]
+        alike = [np.nanmean([float(row["correlation"]) for row in found]) for found in layers]
+        count = len({row["seed"] for row in mine})
+        table.append([words, str(count), *(f"{x:.2f}" for x in alike)])
+    return ["network", "seeds", "first layer's 32", "second layer's 64"], table
+
+
+TABLES = {
+    "accuracies-amd": lambda: accuracies(luck.AMD),
+    "accuracies-xeon-float32": lambda: accuracies(luck.FLOAT32),
+    "accuracies-xeon-bfloat16": lambda: accuracies(luck.BFLOAT16),
+    "ladder": ladder,
+    "changes": lambda: changes(luck.CHANGES),
+    "take-away": lambda: changes(TAKEN_AWAY),
+    "try-this": lambda: changes(TRY_THIS),
+    "frozen": lambda: changes(FROZEN),
+    "shifts": shifts,
+    "dead-filters": dead_filters,
+    "training-accuracy": training_accuracy,
+    "patches": patches,
+}
 
 
 def copied(name):
