@@ -114,15 +114,20 @@ def paired_test(before, after):
     """Returns the Paired test of two {seed: test accuracy}, on the seeds that both have."""
     both = sorted(before.keys() & after.keys())
     before, after = (np.array([side[seed] for seed in both]) for side in (before, after))
-    difference = after - before
+    change = after - before
+    worse = int(np.sum(change < 0))
+    if len(both) == 1:
+        return Paired(1, change[0], np.nan, np.nan, np.nan, worse)
     t, p = stats.ttest_rel(after, before)
-    worse = int(np.sum(difference < 0))
-    return Paired(len(both), difference.mean(), stats.sem(difference), t, p, worse)
+    return Paired(len(both), change.mean(), stats.sem(change), t, p, worse)
 
 
-def probability(p):
-    """Returns a p as text."""
-    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+def difference(test):
+    """Returns a Paired test's mean ± its error, and its p, as text; of one seed only the mean."""
+    if test.seeds == 1:
+        return f"{test.mean:+.4f}", ""
+    p = "< 0.0001" if test.p < 0.0001 else f"{test.p:.2g}"
+    return f"{test.mean:+.4f} ± {test.error:.4f}", p
 
 
 def rung(experiment):
@@ -137,22 +142,16 @@ def rung(experiment):
     if experiment == names[0]:
         return [*row, "", ""]
     test = paired_test(read(names[names.index(experiment) - 1], BFLOAT16), values)
-    return [*row, f"{test.mean:+.4f} ± {test.error:.4f}", probability(test.p)]
+    return [*row, *difference(test)]
 
 
 def change(name):
     """Returns a row of the paired tests, as text."""
     folder, without, with_it = CHANGES[name]
     test = paired_test(read(without, folder), read(with_it, folder))
-    difference = f"{test.mean:+.4f} ± {test.error:.4f}"
-    return [
-        name,
-        str(test.seeds),
-        difference,
-        f"{test.t:.1f}",
-        probability(test.p),
-        str(test.worse),
-    ]
+    mean, p = difference(test)
+    t = f"{test.t:.1f}" if p else ""
+    return [name, str(test.seeds), mean, t, p, str(test.worse)]
 
 
 def print_table(columns, rows):

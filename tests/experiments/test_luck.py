@@ -52,6 +52,12 @@ def test_paired_test_takes_the_seeds_that_both_have():
     np.testing.assert_allclose(test.p, 2 * stats.t.sf(abs(test.t), df=3))
 
 
+def test_one_pair_has_a_difference_and_no_error(write):
+    write("", "double", [0.990])
+    write("", "double-without-dropout", [0.989])
+    assert luck.change("without dropout") == ["without dropout", "1", "-0.0010", "", "", "1"]
+
+
 def test_a_change_is_the_second_experiment_minus_the_first(write):
     write("", "double", [0.990, 0.991, 0.992])
     write("", "double-without-dropout", [0.989, 0.989, 0.989])
