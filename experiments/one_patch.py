@@ -21,7 +21,7 @@ from single_conv import SingleConv, batch_size
 from support import figures, input_data, terminal
 from support.quiet import tf
 
-# From the author's notebook, turned: a level edge, ink above and paper below, gives exactly 1.
+# The author's, from this notebook: a level edge, full ink above and paper below, gives exactly 1.
 # https://github.com/enakai00/jupyter_tfbook/blob/master/Chapter04/ORENIST%20classification%20example.ipynb
 BY_HAND = (
     np.array(
