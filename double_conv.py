@@ -3,21 +3,21 @@
 This is the second network of enakai00's "Deep MNIST for Experts, part 3".
 The first layer applies 32 filters to the digit, the second 64 filters to the
 resulting 32 feature maps; 1,024 features computed from these classify the ten
-digits. The 20,001 steps take about ten minutes ("time to slowly drink a
+digits. The 20,001 steps take five to ten minutes ("time to slowly drink a
 coffee"), so the network is saved every 100 steps as train_data-<step>; continue
 an interrupted run with --resume.
 
 Example:
     python double_conv.py --checkpoint-dir checkpoints
     python visualize_filters.py checkpoints/train_data-20000
-    tensorboard --logdir /tmp/cnn
+    tensorboard --logdir /tmp/cnn --samples_per_plugin images=1000
 """
 
 from typing import NamedTuple
 
 import common
 from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
-from support import checkpoints, fast_ops, files, input_data, summaries, terminal
+from support import checkpoints, fast_ops, input_data, summaries, terminal
 from support.quiet import tf
 
 num_fc = 1024
@@ -172,13 +172,13 @@ def main():
         "seed": args.seed,
         "bfloat16": args.bfloat16,
     }
-    files.check_folder(args.log_dir, "--log-dir")  # before --overwrite deletes anything
     saver = checkpoints.Saver(args.checkpoint_dir, network, settings)
     first, run = saver.begin(args.steps, args.resume, args.overwrite)
-    mnist.train.skip(first, batch_size)
     writer = summaries.RunWriter(args.log_dir, network, settings, run)
-    if mnist.name == "MNIST":
-        summaries.write_the_posts_run(args.log_dir, "double_conv.py")
+    summaries.write_the_posts_run(args.log_dir, settings)
+    if args.overwrite:  # nothing can refuse the run any more
+        saver.delete_checkpoints()
+    mnist.train.skip(first, batch_size)
 
     with fast_ops.bfloat16(args.bfloat16):
         for i in terminal.progress(range(first, args.steps + 1)):
@@ -197,10 +197,10 @@ def main():
                 saver.save(i, run=writer.folder.name)
                 terminal.print_stdout(f"step {i}, training accuracy {accuracy:g}")
 
-    test_accuracy = common.accuracy_on(network, mnist.test)
-    terminal.print_test_accuracy(test_accuracy, mnist.name)
+    test_accuracy = common.print_test_accuracy(network, mnist)
     writer.finish(args.steps, test_accuracy)
-    saver.finish(args.steps, args.data_dir, args.dataset)
+    newest = args.checkpoint_dir / f"train_data-{args.steps}"
+    terminal.print_stderr(f"next: python visualize_filters.py {newest}")
 
 
 if __name__ == "__main__":

@@ -8,15 +8,14 @@ test digits.
 
 Example:
     python single_conv.py --figure filters.png
-    tensorboard --logdir /tmp/cnn_single
+    tensorboard --logdir /tmp/cnn_single --samples_per_plugin images=1000
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import common
 from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
-from support import figures, files, input_data, summaries, terminal
+from support import figures, input_data, summaries, terminal
 from support.quiet import tf
 
 num_filters = 16
@@ -130,25 +129,21 @@ def options():
     parser.add_argument(
         "--figure",
         type=terminal.path,
+        default="single_conv.png",
         metavar="PNG",
-        help="save the figure, in place of an earlier one (default: open a window or, without a "
-        "display, save single_conv.png)",
+        help="file for the figure, which replaces an earlier one (default: %(default)s)",
     )
     return parser.parse_args()
 
 
 def main():
     args = options()
-    png = args.figure or Path("single_conv.png")
-    # First, so that the training is not in vain if the figure cannot be saved.
-    show = figures.will_show([png], "--figure", chosen=args.figure)
-    files.check_folder(args.log_dir, "--log-dir")
+    figures.check_png(args.figure, "--figure")
     mnist = input_data.read_data_sets(args.data_dir, args.dataset, args.seed)
     network = SingleConv(args.seed)
     settings = {"script": "single_conv.py", "data": mnist.name, "seed": args.seed}
     writer = summaries.RunWriter(args.log_dir, network, settings)
-    if mnist.name == "MNIST":
-        summaries.write_the_posts_run(args.log_dir, "single_conv.py")
+    summaries.write_the_posts_run(args.log_dir, settings)
 
     for i in terminal.progress(range(args.steps + 1)):
         x, y_ = mnist.train.next_batch(batch_size)
@@ -163,14 +158,14 @@ def main():
                     summaries.filters("filters", network.W_conv1)
             terminal.print_stdout(f"step {i}, training accuracy {accuracy:g}")
 
-    test_accuracy = common.accuracy_on(network, mnist.test)
-    terminal.print_test_accuracy(test_accuracy, mnist.name)
+    test_accuracy = common.print_test_accuracy(network, mnist)
 
     images, _ = mnist.test.next_batch(C)
     title = f"{mnist.name}, seed {args.seed}, step {args.steps}, test accuracy {test_accuracy:g}"
     figure = visualize(network, images, title)
-    writer.finish(args.steps, test_accuracy, figures.as_png(figure, dpi=100))
-    figures.show_or_save(show, [figure], [png], dpi=100)
+    figures.save([figure], [args.figure], dpi=100)
+    writer.finish(args.steps, test_accuracy, args.figure)
+    figures.show([args.figure])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ Example:
 """
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
@@ -166,17 +165,16 @@ def options():
 def main():
     args = options()
     names = ["patches.png"] if args.patches else ["layer1.png", "layer2.png"]
-    paths = [(args.figure_dir or Path()) / name for name in names]
-    # First, so that the test is not in vain if the figures cannot be saved.
-    show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
+    paths = [args.figure_dir / name for name in names]
+    for path in paths:
+        figures.check_png(path, "--figure-dir")
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
     print_stderr(f"restored {args.checkpoint}")
 
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     checkpoints.warn_if_other_data(args.checkpoint, trained_on, mnist.name)
-    test_accuracy = common.accuracy_on(network, mnist.test)
-    terminal.print_test_accuracy(test_accuracy, mnist.name)
+    test_accuracy = common.print_test_accuracy(network, mnist)
 
     title = f"{args.checkpoint.name}, {mnist.name}, test accuracy {test_accuracy:g}"
     if args.patches:
@@ -188,7 +186,8 @@ def main():
             images, _ = mnist.test.next_batch(args.first)
         sub_filter = args.sub_filter or 1  # the post's w2[:,:,0,i]
         drawn = visualize(network, images, sub_filter, "test digits", title)
-    figures.show_or_save(show, drawn, paths)
+    figures.save(drawn, paths)
+    figures.show(paths)
 
 
 if __name__ == "__main__":

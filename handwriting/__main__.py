@@ -13,14 +13,13 @@ Example:
 """
 
 import os
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 import common
 from double_conv import DoubleConv
-from handwriting import drawing_window
+from handwriting import drawing_window, predictions
 from handwriting.image import read_image
 from support import checkpoints, figures, input_data, terminal
 from support.terminal import Failure, integer, print_stderr, print_stdout
@@ -57,7 +56,7 @@ def recognize(network, paths):
     images = np.array(images)
     y_conv = common.probabilities(network, images).numpy()
     for name, p in zip(names, y_conv):
-        print_stdout(f"{name}: {p.argmax()} ({figures.probability(p.max())})")
+        print_stdout(f"{name}: {p.argmax()} ({predictions.probability(p.max())})")
     description = "images of handwriting" if len(images) > 1 else "image of handwriting"
     return Digits(images, y_conv, description, names=names)
 
@@ -79,7 +78,7 @@ def draw_figures(network, digits, count, title):
     heading = f"Probabilities of the ten digits for {len(images)} {digits.description}\n{title}"
     return [
         *layers,
-        figures.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
+        predictions.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
     ]
 
 
@@ -120,8 +119,6 @@ def options():
     args = parser.parse_args()
     if args.first and not args.mistakes:
         parser.error("--first goes with --mistakes only")
-    if args.figure_dir and args.draw:
-        parser.error("--draw saves no figures, so --figure-dir does not go with it")
     return args
 
 
@@ -148,8 +145,9 @@ def open_window(args):
 def read_digits(args):
     """Reads the files or, for --mistakes, the test digits, and draws the network's output."""
     names = ["layer1.png", "layer2.png", "predictions.png"]
-    paths = [(args.figure_dir or Path()) / name for name in names]
-    show = figures.will_show(paths, "--figure-dir", chosen=args.figure_dir)
+    paths = [args.figure_dir / name for name in names]
+    for path in paths:
+        figures.check_png(path, "--figure-dir")
     network, trained_on = restored_network(args.checkpoint)
     if args.mistakes:
         mnist = input_data.read_data_sets(args.data_dir, args.dataset)
@@ -159,7 +157,8 @@ def read_digits(args):
         digits, count = recognize(network, args.files), MOST
     if len(digits.images):
         drawn = draw_figures(network, digits, count, args.checkpoint.name)
-        figures.show_or_save(show, drawn, paths)
+        figures.save(drawn, paths)
+        figures.show(paths)
     if len(digits.images) < len(args.files):
         unread = len(args.files) - len(digits.images)
         raise Failure(f"{unread} of {len(args.files)} files could not be read")

@@ -5,6 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.widgets import Button
 
+from handwriting import predictions
 from handwriting.image import like_mnist
 from support import figures, terminal
 from support.terminal import Failure
@@ -140,14 +141,20 @@ class DrawingWindow:
         predicted = y_conv.argmax()
         for digit, bar in enumerate(self.bars):
             bar.set(height=y_conv[digit], color="black" if digit == predicted else "0.6")
-        text = f"{predicted} ({figures.probability(y_conv[predicted])})" if y_conv.any() else ""
+        text = f"{predicted} ({predictions.probability(y_conv[predicted])})" if y_conv.any() else ""
         self.prediction.set_text(text)
         self.figure.canvas.draw_idle()
 
 
 def check_display():
     """Raises a Failure that tells what is needed if matplotlib cannot open a window."""
-    if terminal.in_notebook() or not figures.can_show():
+    try:
+        figure = plt.figure()
+        opens_windows = figure.canvas.required_interactive_framework is not None
+        plt.close(figure)
+    except Exception:  # each GUI toolkit raises its own
+        opens_windows = False
+    if terminal.in_notebook() or not opens_windows:
         needed = "a display, and a GUI toolkit: apt install python3-tk, or pip install PySide6"
         raise Failure(f"--draw needs a terminal with {needed}")
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 
-from support.files import SOURCE
+from support.figures import SOURCE
 from support.terminal import Failure
 
 LARGEST = 400  # pixels: larger images are reduced first
@@ -119,7 +119,9 @@ def read_pixels(path):
         except Exception as error:  # each of Pillow's decoders raises its own
             reason = getattr(error, "strerror", None) or f"cannot be decoded: {error}"
             raise Failure(f"{path}: {reason}") from None
-    if source == SOURCE:  # `recognize.py *.png` where an earlier run saved its figures
+    if str(source).startswith(
+        SOURCE
+    ):  # `recognize.py *.png` where an earlier run saved its figures
         raise Failure(f"{path}: a figure that these scripts drew, not a digit")
     return pixels
 

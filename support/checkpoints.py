@@ -1,14 +1,13 @@
 """Saving, resuming and restoring a run, on tf.train.Checkpoint.
 
 What is in the folder is the truth: the files train_data-<step>.index, and the .data-* beside them.
-TensorFlow's state file `checkpoint` is written for tf.train.latest_checkpoint, and never read.
+TensorFlow's state file `checkpoint` is written for tf.train.latest_checkpoint; nothing here follows
+it.
 """
 
 import contextlib
 import json
-import logging
 import re
-import shlex
 from pathlib import Path
 
 import filelock
@@ -18,10 +17,6 @@ from support import terminal
 from support.files import check_folder
 from support.quiet import tf
 from support.terminal import Failure, print_stderr, reason
-
-# What TensorFlow logs there, before it raises an error, would be 33 lines for one corrupt file.
-logging.getLogger("absl").disabled = True
-tf.get_logger().setLevel("ERROR")
 
 NAME = "train_data"  # as in the post
 KEEP = 5  # checkpoints
@@ -124,7 +119,7 @@ class Saver:
         self.lock = filelock.FileLock(folder / f".{NAME}.lock")
 
     def begin(self, last, resume, overwrite):
-        """Prepares a run up to the step `last`.
+        """Prepares a run up to the step `last`; deletes nothing yet, also with `overwrite`.
 
         Raises a Failure if the folder is in use; if it holds checkpoints of another program; if it
         holds ours and neither option is given; or, with `resume`, if none of ours is intact, or the
@@ -142,9 +137,6 @@ class Saver:
             names = ", ".join(path.name for path in checkpoints)
             advice = "continue with --resume, start over with --overwrite, or choose another"
             raise Failure(f"{self.folder} already contains {names}; {advice} --checkpoint-dir")
-        if overwrite:
-            for path in checkpoints:
-                delete_checkpoint(path)
         self.delete_unfinished()
         self.network.train_step.get_concrete_function()  # creates Adam's slots
         run = self.restore_newest(checkpoints) if resume else None
@@ -243,13 +235,10 @@ class Saver:
         for old in list_checkpoints(self.folder)[KEEP:]:
             delete_checkpoint(old)
 
-    def finish(self, step, data_dir, dataset):
-        """Prints where the checkpoint of the last step is, and the command that draws it."""
-        newest = self.folder / f"{NAME}-{step}"
-        print_stderr(f"checkpoints: {newest} and up to four earlier ones")
-        script = Path(__file__).resolve().parents[1] / "visualize_filters.py"
-        command = ["python", script, newest, "--data-dir", data_dir, "--dataset", dataset]
-        print_stderr(f"next: {shlex.join(map(str, command))}")
+    def delete_checkpoints(self):
+        """Deletes all of ours in the folder: --overwrite."""
+        for path in list_checkpoints(self.folder):
+            delete_checkpoint(path)
 
     def delete_unfinished(self):
         """Deletes what a killed or failed save leaves: train_data-<step>_temp.

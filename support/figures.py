@@ -1,19 +1,23 @@
-"""Figures of filters and feature maps: many small images in one, in a window or a PNG file."""
+"""Figures of filters and feature maps: many small images in one, saved, then shown in a window."""
 
+import contextlib
 import io
 import signal
+import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from support import terminal
-from support.files import SOURCE, check_png, write_whole
+from support.files import check_folder, write_whole
 from support.quiet import plt
-from support.terminal import in_notebook, print_stderr, reason
+from support.terminal import Failure, in_notebook, print_stderr, reason
 
-# Matplotlib's font lacks e.g. Japanese: such letters of a file's name are boxes in a figure.
-warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+# In the metadata of the programs' figures, so that a later run may replace them.
+SOURCE = "Deep MNIST for Experts, part 3"
 # The user's matplotlibrc does not change how the figures look.
 in_default_style = plt.style.context("default")
 
@@ -46,13 +50,16 @@ def sheet_figure(sheet, numbers, title):
     margin, head = 8, 44  # pixels; the title is in the head
     width = max(sheet.shape[1] + 2 * margin, 560)  # wide enough for the title
     height = sheet.shape[0] + margin + head
-    figure = plt.figure(figsize=(width / 100, height / 100), dpi=100)
+    figure = plt.Figure(figsize=(width / 100, height / 100), dpi=100)
     box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
     axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
-    extent = 0, sheet.shape[1], sheet.shape[0], 0
-    axes.imshow(
-        sheet, "gray_r", vmin=0, vmax=1, interpolation="nearest", aspect="auto", extent=extent
-    )
+    # A band at a time: when it is saved, matplotlib makes several copies of an image, enlarged.
+    for top in range(0, len(sheet), 400):
+        band = sheet[top : top + 400]
+        extent = 0, sheet.shape[1], top + len(band), top
+        style = {"vmin": 0, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
+        axes.imshow(band, "gray_r", extent=extent, **style)
+    axes.set_ylim(len(sheet), 0)
     style = {"fontsize": 9, "va": "top", "linespacing": 1.4, "parse_math": False}
     figure.text(box[0], 1 - 8 / height, title, **style)
     for x, y, number in numbers:
@@ -117,90 +124,69 @@ def draw_patches(filters, patches1, patches2, title):
     return sheet_figure(np.vstack(sheets), numbers, title)
 
 
-def probability(p):
-    """Returns a probability as text: four digits, but never 1.0000, which would look certain."""
-    return "> 0.9999" if p > 0.9999 else f"{p:.4f}"
+def check_png(path, option):
+    """Raises a Failure that names the option if no figure can be saved to path.
 
-
-@in_default_style
-def draw_predictions(images, y_conv, title, labels=None, names=None):
-    """Draws each digit above a bar chart of its ten probabilities; returns a matplotlib figure.
-
-    images is float32 [n, 784], y_conv [n, 10]. A digit's title is its label (labels, int [n]) or,
-    without labels, its name (names, n strings), and the prediction. The prediction's bar is black,
-    the label's hatched.
+    Only an earlier figure of the same program may be there. Creates the folder if needed.
     """
-    columns = min(len(images), 5)
-    rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        2 * rows,
-        columns,
-        figsize=(max(2.2 * columns, 5.6), 2.9 * rows + 0.9),
-        height_ratios=[5, 4] * rows,
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for i, (image, p) in enumerate(zip(images, y_conv)):
-        digit, chart = axes[i // columns * 2 : i // columns * 2 + 2, i % columns]
-        predicted = p.argmax()
-        if labels is None:
-            text = names[i] if len(names[i]) <= 28 else f"{names[i][:12]}...{names[i][-13:]}"
-            text += f": {predicted}"
-        else:
-            text = f"label {labels[i]}, predicted {predicted}"
-        digit.imshow(image.reshape(28, 28), "gray_r", vmin=0, vmax=1, interpolation="nearest")
-        digit.set_axis_on()
-        digit.set(xticks=[], yticks=[])
-        digit.set_title(text, fontsize=9, parse_math=False)
-        bars = chart.bar(range(10), p, color="0.7")
-        bars[predicted].set_color("black")
-        if labels is not None:
-            bars[labels[i]].set(facecolor="white", edgecolor="black", hatch="//////")
-        chart.set_axis_on()
-        chart.set(xticks=range(10), yticks=[], ylim=(0, 1))
-        chart.tick_params(length=0, labelsize=11)
-        chart.spines[["left", "top", "right"]].set_visible(False)
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left", parse_math=False)
-    return figure
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise Failure(f"{path} is not a PNG file's name; choose another {option}")
+    check_folder(path.parent, option)
+    if path.exists() and source_of(path) != source():
+        message = f"{path} was not drawn by this program"
+        raise Failure(f"{message}; move it, or choose another {option}")
+
+
+def source():
+    """Returns what a figure's metadata name as its source: this program."""
+    return f"{SOURCE}: {Path(sys.argv[0]).name}"
+
+
+def source_of(path):
+    """Returns the source in an image file's metadata, None if it has none."""
+    with contextlib.suppress(OSError), Image.open(path) as image:
+        return image.info.get("Source")
 
 
 @in_default_style
 def as_png(figure, dpi):
     """Returns the figure as PNG bytes."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Source": SOURCE})
-    return buffer.getvalue()
+    png = io.BytesIO()
+    with warnings.catch_warnings():
+        # Matplotlib's font lacks e.g. Japanese; such letters of a file's name become boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        figure.savefig(png, format="png", dpi=dpi, metadata={"Source": source()})
+    return png.getvalue()
 
 
-def can_show():
-    """Tells whether matplotlib can show figures: in windows or, in a notebook, below the cell.
+@in_default_style
+def save(figures, paths, dpi=200):
+    """Saves each figure as a PNG file, whole or not at all, and prints where it is."""
+    for figure, path in zip(figures, paths):
+        write_whole(path, as_png(figure, dpi))
+        print_stderr(f"figure: {path}")
 
-    If its backend fails, selects one that only draws files.
+
+@in_default_style
+def show(paths):
+    """Shows the PNG files in windows, until they are closed, or below a notebook's cell.
+
+    Without a display, or a GUI toolkit that matplotlib can use, does nothing.
     """
     try:
-        figure = plt.figure()
+        for path in paths:
+            pixels = np.asarray(Image.open(path))
+            height, width = pixels.shape[:2]
+            longest = max(height / 900, width / 1600, 1)  # so that it fits most screens
+            size = width / longest / 100, height / longest / 100
+            figure = plt.figure(path.stem, figsize=size, dpi=100)
+            figure.add_axes([0, 0, 1, 1], frameon=False, xticks=[], yticks=[]).imshow(pixels)
+        opens_windows = figure.canvas.required_interactive_framework is not None
     except Exception as error:  # each GUI toolkit raises its own
         print_stderr(f"cannot open a window: {reason(error)}")
-        plt.switch_backend("agg")
-        return False
-    opens_windows = figure.canvas.required_interactive_framework is not None
-    plt.close(figure)
-    return opens_windows or (in_notebook() and plt.get_backend().lower() != "agg")
-
-
-def will_show(paths, option, chosen):
-    """Tells whether figures will be shown, and not saved to paths.
-
-    They are, if matplotlib can and the user has not `chosen` the option, which tells where to save
-    them. If they will be saved, raises a Failure that names the option if a path can't be written.
-    """
-    show = can_show() and not chosen
-    if not show:
-        for path in paths:
-            check_png(path, option)
-    return show
+        return
+    if opens_windows or (in_notebook() and plt.get_backend().lower() != "agg"):
+        show_until_closed()
 
 
 def show_until_closed():
@@ -222,28 +208,12 @@ def show_until_closed():
         signal.signal(signal.SIGINT, handler)
 
 
-@in_default_style
-def show_or_save(show, figures, paths, dpi=200):
-    """Shows the figures until their windows are closed or, unless `show`, saves them to paths."""
-    if show:
-        show_until_closed()
-    else:
-        save(figures, paths, dpi)
-
-
-def save(figures, paths, dpi):
-    """Saves each figure as a PNG file, whole or not at all, and prints where it is."""
-    for figure, path in zip(figures, paths):
-        write_whole(path, as_png(figure, dpi))
-        print_stderr(f"figure: {path}")
-
-
 def add_figure_dir(parser):
     """Adds the option for the folder of a script's figures."""
     parser.add_argument(
         "--figure-dir",
         type=terminal.path,
+        default=".",
         metavar="DIR",
-        help="save the figures here, in place of earlier ones (default: open windows; without a "
-        "display, the current folder)",
+        help="folder for the figures, which replace earlier ones (default: current folder)",
     )

@@ -6,9 +6,6 @@ import uuid
 
 from support.terminal import Failure
 
-# In the metadata of the scripts' figures, so that a later run may replace them.
-SOURCE = "Deep MNIST for Experts, part 3"
-
 
 def check_folder(folder, option):
     """Creates the folder if needed; raises a Failure that names the option if it can't be used."""
@@ -18,25 +15,6 @@ def check_folder(folder, option):
             pass
     except OSError as error:
         raise Failure(f"{folder}: {error.strerror}; choose another {option}") from None
-
-
-def check_png(path, option):
-    """Raises a Failure that names the option if no figure can be written to path.
-
-    Only an earlier figure may be there: a user's own file is not replaced. Creates the folder if
-    needed.
-    """
-    if path.suffix.lower() != ".png" or path.is_dir():
-        raise Failure(f"{path} is not a PNG file's name; choose another {option}")
-    check_folder(path.parent, option)
-    if path.is_symlink():
-        raise Failure(f"{path} is a link; move it, or choose another {option}")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise Failure(f"{path} is write-protected; choose another {option}")
-    # matplotlib puts the metadata before pHYs, the size of a pixel. An editor with which the user
-    # has changed a figure puts them after it, or drops them.
-    if path.exists() and SOURCE.encode() not in path.read_bytes().partition(b"pHYs")[0]:
-        raise Failure(f"{path} was not drawn by these scripts; move it, or choose another {option}")
 
 
 def write_whole(path, data):

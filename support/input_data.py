@@ -2,13 +2,12 @@
 
 import gzip
 import hashlib
+import warnings
 import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
-import requests
 from tqdm import tqdm
 
 from support.files import check_folder
@@ -36,7 +35,6 @@ SHA256 = {
 }
 TIMEOUT = 15  # seconds without an answer from a mirror
 CORRUPT = (ValueError, EOFError, gzip.BadGzipFile, zlib.error)  # raised for a corrupt file
-pooch.get_logger().setLevel("WARNING")  # `download` tells what it downloads
 
 
 class DataSet:
@@ -207,6 +205,11 @@ def download(name, data_dir):
 
     Raises ConnectionError if none does; the reasons are printed to stderr.
     """
+    with warnings.catch_warnings():  # tqdm's, in a notebook without ipywidgets
+        warnings.simplefilter("ignore")
+        import pooch
+        import requests
+    pooch.get_logger().setLevel("WARNING")  # what is downloaded is told here
     check_folder(data_dir, "--data-dir")
     for mirror in MIRRORS:
         url = f"{mirror}{name}.gz"

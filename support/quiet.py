@@ -5,6 +5,7 @@ Set TF_CPP_MIN_LOG_LEVEL=0 to see TensorFlow's.
 
 import contextlib
 import importlib.util
+import logging
 import os
 import sys
 
@@ -44,6 +45,9 @@ def import_quietly():
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+    if hide:  # what Python logs before an error, e.g. 33 lines for one corrupt checkpoint
+        logging.getLogger("absl").disabled = True
+        tensorflow.get_logger().setLevel("ERROR")
     return matplotlib, tensorflow
 
 

@@ -31,8 +31,8 @@ class RunWriter:
         if run and not (log_dir / run).is_dir():
             print_stderr(f"{log_dir / run} does not exist; the curves start again from here")
             run = None
+        check_folder(log_dir, "--log-dir")
         self.folder = log_dir / run if run else new_folder(log_dir, settings)
-        check_folder(self.folder, "--log-dir")
         self.writer = tf.summary.create_file_writer(str(self.folder))
         if not run:
             with self.logging(step=0):
@@ -45,18 +45,17 @@ class RunWriter:
 
         Raises a Failure on a full disk, where TensorFlow is silent.
         """
-        usage = shutil.disk_usage(self.folder)
-        if usage.total and usage.free < 2**20:  # ramfs has no limit, and reports a total of 0
+        if shutil.disk_usage(self.folder).free < 2**20:
             raise Failure(f"{self.folder}: No space left on device; free some, or use --log-dir")
         with self.writer.as_default(step):
             yield  # as_default flushes when it ends
 
     def finish(self, step, test_accuracy, png=None):
-        """Logs the final results, with a figure's PNG bytes; prints where the curves are."""
+        """Logs the test accuracy and a figure, a PNG file; prints where the curves are."""
         with self.logging(step):
             tf.summary.scalar("test accuracy", test_accuracy)
             if png:
-                tf.summary.image("test digits", tf.io.decode_png(png)[None])
+                tf.summary.image("test digits", tf.io.decode_png(png.read_bytes())[None])
         print_stderr(f"curves: {self.folder}")
         log_dir = shlex.quote(str(self.folder.parent))
         # By default TensorBoard keeps only 10 images per tag.
@@ -94,10 +93,14 @@ def the_posts_run(script):
     return f"the-post-{Path(script).stem}-tensorflow-0.12.1"
 
 
-def write_the_posts_run(log_dir, script):
-    """Writes the curves of the post's own program as a run beside ours, unless it is there."""
+def write_the_posts_run(log_dir, settings):
+    """Writes the curves of the post's own program as a run beside ours, unless it is there.
+
+    Those curves are MNIST's; beside a run on other data there are none.
+    """
+    script = settings["script"]
     events = log_dir / the_posts_run(script) / "events.out.tfevents.0.the-post"
-    if events.exists():
+    if settings["data"] != "MNIST" or events.exists():
         return
     name = f"{script.split('_')[0]}_curve_tf0.12.1.csv"
     curve = Path(__file__).parent / "recordings" / name

@@ -7,15 +7,12 @@ import os
 import re
 import sys
 import time
-import warnings
 from pathlib import Path
 
 from tqdm import tqdm
 
 from support.quiet import tf
 
-# pooch imports tqdm.auto, which warns if a notebook has no ipywidgets; our own bar is plain text.
-warnings.filterwarnings("ignore", "IProgress not found")
 BAR = {"disable": None, "leave": False, "dynamic_ncols": True}  # None: only on a terminal
 
 
@@ -25,15 +22,8 @@ class Failure(Exception):
 
 def print_stdout(text):
     """Prints a line to stdout, immediately and above the progress bar."""
-    try:
-        tqdm.write(text, file=sys.stdout)
-        sys.stdout.flush()
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            sys.stdout.close()  # otherwise Python flushes it again when it exits
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise Failure(f"cannot write to stdout: {error.strerror}") from None
+    tqdm.write(text, file=sys.stdout)
+    sys.stdout.flush()
 
 
 def print_stderr(text):
@@ -43,12 +33,6 @@ def print_stderr(text):
     """
     with contextlib.suppress(OSError):
         tqdm.write(text, file=sys.stderr)
-
-
-def print_test_accuracy(test_accuracy, data):
-    """Prints the post's last line, with the name of the data if they are not MNIST."""
-    label = "" if data == "MNIST" else f" ({data})"
-    print_stdout(f"test accuracy {test_accuracy:g}{label}")
 
 
 def reason(error):
@@ -84,6 +68,7 @@ def run(main, if_stopped=""):
         code, message = 130, f"stopped{if_stopped}"
     except BrokenPipeError:  # the reader of our stdout has gone (`| head`)
         code, message = 141, None  # as if SIGPIPE had ended us
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its exit
     except (Failure, OSError, MemoryError, tf.errors.OpError) as error:
         code, message = 1, reason(error)
     except SystemExit as error:  # argparse's; it has printed its message
