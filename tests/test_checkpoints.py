@@ -275,7 +275,7 @@ def state_file_of(folder):
 
 
 def test_state_file_is_not_read(undisturbed, small_data, tmp_path):
-    """Promise 2: TensorFlow's file `checkpoint` may list anything; the checkpoints are the truth."""
+    """Promise 2: TensorFlow's file `checkpoint` may list anything; the folder is the truth."""
     before = files_in(undisturbed[0])
     states = {
         "missing": None,

@@ -184,15 +184,16 @@ def test_every_tenth_step_is_reported_after_its_update_and_at_the_end_the_test(t
 
 
 def test_stderr_has_the_speed_and_the_paths_and_nothing_from_tensorflow(trained, data):
+    """Promise 1."""
     folder, _, err = trained
     run_folder = only_run(folder / "my logs")
     lines = err.splitlines()
     assert re.fullmatch(r"100 steps in [\d.]+ s \(\d+(\.\d+)? steps/s\)", lines.pop(1))
     assert lines == [
         f"{data} does not contain MNIST: do not compare results with the post's",
+        f"figure: {folder / 'f.PNG'}",
         f"curves: {run_folder}",
         f"next: tensorboard --logdir '{run_folder.parent}' --samples_per_plugin images=1000",
-        f"figure: {folder / 'f.PNG'}",
     ]
 
 
