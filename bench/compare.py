@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 OURS, OURS_BARE = "this repository", "this repository, bare loop"
 COMPILED = "PyTorch, `torch.compile`, bare loop"
 COLUMNS = {
@@ -32,11 +32,11 @@ COLUMNS = {
 KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "2000000000", "MALLOC_MMAP_THRESHOLD_": "2000000000"}
 # Each row's command, and the row of ours that does the same work.
 PEERS = {
-    "PyTorch, same work": (["peer_torch.py", "--reports"], OURS),
-    "PyTorch, bare loop": (["peer_torch.py"], OURS_BARE),
-    COMPILED: (["peer_torch.py", "--compile"], OURS_BARE),
-    "JAX, bare loop": (["peer_jax.py"], OURS_BARE),
-    "Keras `fit`, bare loop": (["peer_keras.py"], OURS_BARE),
+    "PyTorch, same work": (["bench.peer_torch", "--reports"], OURS),
+    "PyTorch, bare loop": (["bench.peer_torch"], OURS_BARE),
+    COMPILED: (["bench.peer_torch", "--compile"], OURS_BARE),
+    "JAX, bare loop": (["bench.peer_jax"], OURS_BARE),
+    "Keras `fit`, bare loop": (["bench.peer_keras"], OURS_BARE),
 }
 
 
@@ -71,14 +71,14 @@ def commands(args):
     runs = {}
     for column, (network, *bfloat16) in COLUMNS.items():
         common = ["--data-dir", args.data_dir.resolve(), "--steps", steps[network]]
-        script = HERE.parents[1] / f"{network}_conv.py"
+        script = ROOT / f"{network}_conv.py"
         outputs = ["--figure", "figure.png"] if network == "single" else []
         runs[OURS, column] = [script, *bfloat16, "--log-dir", "log", *outputs, *common]
         runs[OURS, column] += ["--dataset", "mnist"]
-        runs[OURS_BARE, column] = [HERE / "bare.py", network, *bfloat16, *common]
+        runs[OURS_BARE, column] = ["-m", "bench.bare", network, *bfloat16, *common]
         for row, ((peer, *modes), _) in peers.items():
-            if peer != "peer_keras.py" or not bfloat16:
-                runs[row, column] = [HERE / peer, network, *bfloat16, *modes, *common]
+            if peer != "bench.peer_keras" or not bfloat16:
+                runs[row, column] = ["-m", peer, network, *bfloat16, *modes, *common]
     return runs
 
 
@@ -96,7 +96,7 @@ def speed(command):
         process = subprocess.run(
             [sys.executable, *map(str, command)],
             cwd=folder,
-            env=os.environ | KEEP_MEMORY,
+            env=os.environ | KEEP_MEMORY | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

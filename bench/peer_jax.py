@@ -1,7 +1,7 @@
 """Train the post's networks in JAX and optax, and print the speed.
 
 Example:
-    python peer_jax.py double --bfloat16
+    python -m bench.peer_jax double --bfloat16
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Train the post's networks with Keras's fit, and print the speed.
 
 Example:
-    python peer_keras.py double
+    python -m bench.peer_keras double
 """
 
 import time

@@ -5,7 +5,7 @@ tensor that is in memory as float32, and Adam is PyTorch's fused one. (Its fused
 1% faster here.)
 
 Example:
-    python peer_torch.py double --reports
+    python -m bench.peer_torch double --reports
 """
 
 import collections
