@@ -117,6 +117,19 @@ def test_another_seed_gives_other_weights_and_the_same_seed_the_same():
         assert not np.allclose(one[name], other[name])
 
 
+@pytest.mark.parametrize("equal_rows", [False, True])
+def test_equal_filters_stay_equal_only_if_the_features_weight_all_maps_alike(batch, equal_rows):
+    """As the guide tells."""
+    network = SingleConv()
+    network.W_conv1.assign(tf.repeat(network.W_conv1[..., :1], 16, axis=-1))
+    if equal_rows:  # of W_fc1, from map to map
+        maps = tf.reshape(network.W_fc1, [196, 16, 16])
+        network.W_fc1.assign(tf.reshape(tf.repeat(maps[:, :1], 16, axis=1), [3136, 16]))
+    network.train_step(*batch)
+    difference = np.ptp(network.W_conv1.numpy(), axis=-1).max()
+    assert difference < 1e-6 if equal_rows else difference > 1e-4
+
+
 # --------------------------------------------------------------------- a run of 101 steps, seed 3
 
 
