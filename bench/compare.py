@@ -71,9 +71,7 @@ def commands(args):
     runs = {}
     for column, (network, *bfloat16) in COLUMNS.items():
         common = ["--data-dir", args.data_dir.resolve(), "--steps", steps[network]]
-        script = ROOT / f"{network}_conv.py"
-        outputs = ["--figure", "figure.png"] if network == "single" else []
-        runs[OURS, column] = [script, *bfloat16, "--log-dir", "log", *outputs, *common]
+        runs[OURS, column] = [ROOT / f"{network}_conv.py", *bfloat16, "--log-dir", "log", *common]
         runs[OURS, column] += ["--dataset", "mnist"]
         runs[OURS_BARE, column] = ["-m", "bench.bare", network, *bfloat16, *common]
         for row, ((peer, *modes), _) in peers.items():
@@ -96,7 +94,7 @@ def speed(command):
         process = subprocess.run(
             [sys.executable, *map(str, command)],
             cwd=folder,
-            env=os.environ | KEEP_MEMORY | {"PYTHONPATH": str(ROOT)},
+            env=os.environ | KEEP_MEMORY | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "agg"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
