@@ -4,6 +4,7 @@ Set TF_CPP_MIN_LOG_LEVEL=0 to see TensorFlow's.
 """
 
 import contextlib
+import gc
 import importlib.util
 import logging
 import os
@@ -32,6 +33,8 @@ def import_quietly():
     # During its import TensorFlow logs before it reads this variable, so stderr is closed to it:
     # https://github.com/tensorflow/tensorflow/issues/100442
     hide = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
+    # Garbage collection among TensorFlow's objects finds nothing, and takes a second in all.
+    gc.disable()
     try:
         import matplotlib.pyplot
 
@@ -45,6 +48,9 @@ def import_quietly():
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
+    finally:
+        gc.freeze()
+        gc.enable()
     if hide:  # what Python logs before an error, e.g. 33 lines for one corrupt checkpoint
         logging.getLogger("absl").disabled = True
         tensorflow.get_logger().setLevel("ERROR")
