@@ -86,7 +86,14 @@ JAPANESE = {
     "moved down by": "下に動かしたピクセル数",
     "forward, from top to bottom": "順方向(上から下へ)",
     "back, from bottom to top": "逆方向(下から上へ)",
+    "the post": "記事",
+    "the post's code, run under TF 0.12.1": "記事のコード(TF 0.12.1 で実行)",
+    "this repository": "このリポジトリ",
+    "command": "コマンド",
     # changes and networks
+    "one layer, test accuracy": "畳み込み 1 層",
+    "two layers, test accuracy": "畳み込み 2 層",
+    "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイントを読み込んだとき",
     "without `abs`": "`abs` を外す",
     "4 filters": "フィルターを 4 枚にする",
     "filters frozen": "フィルターを初期値に固定する",
@@ -117,6 +124,18 @@ JAPANESE = {
     "after 20,001 steps": "20,001 ステップ後",
     "the post's checkpoint": "記事のプログラムのチェックポイント",
 }
+
+
+def numbers():
+    """The post's test accuracies, those of its code under TensorFlow 0.12.1, and ours."""
+    columns = ["", "the post", "the post's code, run under TF 0.12.1", "this repository", "command"]
+    single, double = (f"{luck.read(name)[1]:g}" for name in ("single", "double"))
+    checkpoint = "`python visualize_filters.py CHECKPOINT`"
+    return columns, [
+        ["one layer, test accuracy", "0.975", "0.9745", single, "`python single_conv.py`"],
+        ["two layers, test accuracy", "0.9924", "0.9925", double, "`python double_conv.py`"],
+        ["the post's program's checkpoint, restored here", "", "0.9925", "0.9925", checkpoint],
+    ]
 
 
 def accuracies(folder):
@@ -227,6 +246,7 @@ def patches():
 
 
 TABLES = {
+    "numbers": numbers,
     "accuracies-amd": lambda: accuracies(luck.AMD),
     "accuracies-xeon-float32": lambda: accuracies(luck.FLOAT32),
     "accuracies-xeon-bfloat16": lambda: accuracies(luck.BFLOAT16),
