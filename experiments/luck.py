@@ -1,9 +1,13 @@
-"""Prints tables of the test accuracies in results/*.csv, and draws luck.png and ladder.png.
+"""Prints tables of the test accuracies in results/, and draws luck.png and ladder.png.
 
 Three tables: every experiment; the ladder from a network without a convolution
 to the second network; and the paired tests, in which each seed is trained with
 and without a change. luck.png is the histogram of the first network's test
 accuracies over its seeds, ladder.png the ladder's.
+
+A comparison's two sides are always from one folder, that is from one machine
+and one precision: results/ itself is the scripts' own precision on two cores of
+an AMD EPYC, xeon-float32 and xeon-bfloat16 are one core of an Intel Xeon.
 
 Example:
     python -m experiments.luck
@@ -23,24 +27,53 @@ from support import figures, terminal
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 THE_POSTS = 0.975  # the test accuracy that the post gives for its first program
-# Experiment: what changes from one rung of the ladder to the next.
+# Folders in seeds.FOLDER.
+AMD, FLOAT32, BFLOAT16 = "", "xeon-float32", "xeon-bfloat16"
+# Experiment: what changes from one rung of the ladder to the next. All are in BFLOAT16.
 LADDER = {
     "dense-16": "784 → 16 → 10, no convolution",
     "single": "16 filters before it: the first network",
     "single-10001-steps": "10,001 steps",
-    "dense-1024": "784 → 1,024 → 10, no convolution; Adam, dropout, 20,001 steps",
-    "abs-filters-1024": "the first network's 16 filters before it",
-    "double": "two convolutions before it: the second network",
+    "single-wide": "1,024 features",
+    "abs-filters-1024-without-dropout": "Adam, batches of 50, 20,001 steps",
+    "abs-filters-1024": "dropout",
+    "filters-1024": "a bias per filter in place of abs and 0.2",
+    "32-filters-1024": "32 filters",
+    "double": "a second convolution: the second network",
 }
-# A change, and the experiments without and with it.
+
+
+class Change(NamedTuple):
+    """Two experiments of a folder, without a change and with it."""
+
+    folder: str
+    without: str
+    with_it: str
+
+
 CHANGES = {
-    "without `abs`": ("single", "single-without-abs"),
-    "4 filters": ("single", "single-4-filters"),
-    "0 in place of 0.2": ("single", "single-without-threshold"),
-    "filters frozen": ("single", "single-frozen-filters"),
-    "10,001 steps": ("single", "single-10001-steps"),
-    "without dropout": ("double", "double-without-dropout"),
+    "without `abs`": Change(AMD, "single", "single-without-abs"),
+    "4 filters": Change(AMD, "single", "single-4-filters"),
+    "filters frozen": Change(AMD, "single", "single-frozen-filters"),
+    "10,001 steps": Change(AMD, "single", "single-10001-steps"),
+    "0 in place of 0.2": Change(AMD, "single", "single-without-threshold"),
+    "0.1 in place of 0.2": Change(FLOAT32, "single", "single-threshold-0.1"),
+    "0.4 in place of 0.2": Change(FLOAT32, "single", "single-threshold-0.4"),
+    "each block's upper left pixel in place of its maximum": Change(
+        FLOAT32, "single", "single-upper-left"
+    ),
+    "each block's mean in place of its maximum": Change(FLOAT32, "single", "single-mean"),
+    "biases in place of `abs` and 0.2": Change(FLOAT32, "single", "single-biases"),
+    "without dropout": Change(AMD, "double", "double-without-dropout"),
+    "first convolution frozen": Change(BFLOAT16, "double", "double-frozen-first"),
+    "second convolution frozen": Change(BFLOAT16, "double", "double-frozen-second"),
+    "both convolutions frozen": Change(BFLOAT16, "double", "double-frozen-both"),
 }
+
+
+def read(experiment, folder=AMD):
+    """Returns {seed: test accuracy} of an experiment, from one of the folders."""
+    return seeds.read(experiment, seeds.FOLDER / folder)
 
 
 def mean_and_deviation(values):
@@ -53,19 +86,17 @@ def mean_and_deviation(values):
     return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
 
 
-def summary(experiment):
+def measured(folder=AMD):
+    """Returns the experiments that have a CSV file in a folder."""
+    return [experiment for experiment in seeds.EXPERIMENTS if read(experiment, folder)]
+
+
+def summary(experiment, folder=AMD):
     """Returns a row of the first table: experiment, seeds, mean ± deviation, range, middle 90%."""
-    values = list(seeds.read(experiment).values())
+    values = list(read(experiment, folder).values())
     low, high = np.quantile(values, [0.05, 0.95])
     spread, extremes = mean_and_deviation(values), f"{min(values):.4f} to {max(values):.4f}"
     return [experiment, str(len(values)), spread, extremes, f"{low:.4f} to {high:.4f}"]
-
-
-def rung(experiment):
-    """Returns a row of the ladder: what changed, seeds, mean ± deviation, mistakes of 10,000."""
-    values = list(seeds.read(experiment).values())
-    mistakes = f"{10000 * (1 - np.mean(values)):.0f}"
-    return [LADDER[experiment], str(len(values)), mean_and_deviation(values), mistakes]
 
 
 class Paired(NamedTuple):
@@ -82,19 +113,45 @@ class Paired(NamedTuple):
 def paired_test(before, after):
     """Returns the Paired test of two {seed: test accuracy}, on the seeds that both have."""
     both = sorted(before.keys() & after.keys())
-    difference = np.array([after[seed] - before[seed] for seed in both])
-    error = difference.std(ddof=1) / np.sqrt(len(both))
-    t = difference.mean() / error
-    p = 2 * stats.t.sf(abs(t), df=len(both) - 1)
-    return Paired(len(both), difference.mean(), error, t, p, int(np.sum(difference < 0)))
+    before, after = (np.array([side[seed] for seed in both]) for side in (before, after))
+    change = after - before
+    worse = int(np.sum(change < 0))
+    if len(both) == 1:
+        return Paired(1, change[0], np.nan, np.nan, np.nan, worse)
+    t, p = stats.ttest_rel(after, before)
+    return Paired(len(both), change.mean(), stats.sem(change), t, p, worse)
+
+
+def difference(test):
+    """Returns a Paired test's mean ± its error, and its p, as text; of one seed only the mean."""
+    if test.seeds == 1:
+        return f"{test.mean:+.4f}", ""
+    p = "< 0.0001" if test.p < 0.0001 else f"{test.p:.2g}"
+    return f"{test.mean:+.4f} ± {test.error:.4f}", p
+
+
+def rung(experiment):
+    """Returns a row of the ladder, in which the seeds are those of this rung and the one before.
+
+    What changed, seeds, mean ± deviation, mistakes of 10,000, paired difference ± its error, p.
+    """
+    names = list(LADDER)
+    values = read(experiment, BFLOAT16)
+    row = [LADDER[experiment], str(len(values)), mean_and_deviation(list(values.values()))]
+    row.append(f"{10000 * (1 - np.mean(list(values.values()))):.0f}")
+    if experiment == names[0]:
+        return [*row, "", ""]
+    test = paired_test(read(names[names.index(experiment) - 1], BFLOAT16), values)
+    return [*row, *difference(test)]
 
 
 def change(name):
     """Returns a row of the paired tests, as text."""
-    test = paired_test(*(seeds.read(experiment) for experiment in CHANGES[name]))
-    p = "< 0.0001" if test.p < 0.0001 else f"{test.p:.2g}"
-    difference = f"{test.mean:+.4f} ± {test.error:.4f}"
-    return [name, str(test.seeds), difference, f"{test.t:.1f}", p, str(test.worse)]
+    folder, without, with_it = CHANGES[name]
+    test = paired_test(read(without, folder), read(with_it, folder))
+    mean, p = difference(test)
+    t = f"{test.t:.1f}" if p else ""
+    return [name, str(test.seeds), mean, t, p, str(test.worse)]
 
 
 def print_table(columns, rows):
@@ -129,9 +186,9 @@ def draw_luck(accuracies):
 @figures.in_default_style
 def draw_ladder():
     """Draws the ladder's rungs from top to bottom, a dot per seed; returns the figure."""
-    figure, axes = plt.subplots(figsize=(9, 3.9), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
     for y, experiment in enumerate(LADDER):
-        values = np.array(list(seeds.read(experiment).values()))
+        values = np.array(list(read(experiment, BFLOAT16).values()))
         mistakes = 10000 * (1 - values)
         axes.plot(mistakes, np.full(len(mistakes), y), "o", color="#3b76af", alpha=0.3)
         axes.plot(mistakes.mean(), y, "|", color="black", markersize=22, markeredgewidth=2)
@@ -151,7 +208,9 @@ def draw_ladder():
     ticks = [1000, 500, 300, 200, 100, 70]
     axes.set_xticks(ticks, map(str, ticks), fontsize=10)
     axes.minorticks_off()
-    axes.set_xlabel("mistakes of 10,000 test digits; a dot per seed, and the mean accuracy")
+    axes.set_xlabel(
+        "mistakes of 10,000 test digits (log scale); a dot per seed, and the mean accuracy"
+    )
     axes.grid(axis="x", color="#cfd8e3")
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -162,9 +221,12 @@ def draw_ladder():
 def main():
     terminal.parser(__doc__).parse_args()
     columns = ["experiment", "seeds", "mean ± standard deviation"]
-    print_table([*columns, "lowest to highest", "5% to 95%"], map(summary, seeds.EXPERIMENTS))
+    for folder in AMD, FLOAT32, BFLOAT16:
+        rows = [summary(experiment, folder) for experiment in measured(folder)]
+        print_table([*columns, "lowest to highest", "5% to 95%"], rows)
     columns = ["", "what changes", "seeds", "mean ± standard deviation", "mistakes of 10,000"]
     rows = enumerate(map(rung, LADDER), start=1)
+    columns += ["difference to the rung before ± its standard error", "p"]
     print_table(columns, [[str(number), *row] for number, row in rows])
     columns = ["change", "seeds", "mean difference ± its standard error", "t", "p", "seeds worse"]
     print_table(columns, map(change, CHANGES))

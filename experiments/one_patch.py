@@ -1,22 +1,44 @@
-"""Prints one 5x5 patch of a digit, worked by hand: a filter's response, a weight's gradient.
+"""Prints the guide's two examples by hand: a filter slides over a 7; a weight gets its gradient.
 
-The digit is the first of the test set, a 7. The response is that of the trained first network
-(seed 1), the gradient that of its random start, by the chain rule and by tf.GradientTape.
+The filter of the first example is made by hand, and the digit is the first of the test set. The
+gradient is that of the first training batch, in which the first network (seed 1) is still as random
+as it starts: by the chain rule, layer by layer, and by tf.GradientTape.
 
 Example:
-    python -m experiments.one_patch
+    python -m experiments.one_patch > experiments/results/one_patch.txt
 """
 
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.patches import Rectangle
 
 import common
-from experiments import networks, seeds
-from single_conv import SingleConv
-from support import input_data, terminal
+from experiments import networks
+from single_conv import SingleConv, batch_size
+from support import figures, input_data, terminal
 from support.quiet import tf
 
-FILTER = 15  # counted from 1
-ROW, COLUMN = 10, 10  # the patch's middle, counted from 0
+# The author's, from this notebook: a level edge, full ink above and paper below, gives exactly 1.
+# https://github.com/enakai00/jupyter_tfbook/blob/master/Chapter04/ORENIST%20classification%20example.ipynb
+BY_HAND = (
+    np.array(
+        [
+            [2, 3, 4, 3, 2],
+            [1, 2, 3, 2, 1],
+            [0, 0, 0, 0, 0],
+            [-1, -2, -3, -2, -1],
+            [-2, -3, -4, -3, -2],
+        ]
+    )
+    / 23
+)
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+COLUMN = 10  # the strip's column, counted from 0
+ROWS = range(4, 14)  # and its rows
+FILTER = 15  # the trained filter, counted from 1
 
 
 def digit_as_text(image):
@@ -32,9 +54,32 @@ def patches(image):
     return np.lib.stride_tricks.sliding_window_view(np.pad(image, 2), (5, 5))
 
 
+def slide(image, weights):
+    """Returns c(i, j) for each pixel of an image [28, 28]: the weights [5, 5] times its patch."""
+    return (patches(image) * weights).sum((2, 3))
+
+
+def W_conv1(network, which=FILTER - 1):
+    """Returns the weights of FILTER, [5, 5], or of other filters."""
+    return network.W_conv1.numpy()[:, :, 0, which]
+
+
 def sums(network, image):
-    """Returns c(i, j) of FILTER, its weights times the patch's pixels, added: [28, 28]."""
-    return (patches(image) * network.W_conv1.numpy()[:, :, 0, FILTER - 1]).sum((2, 3))
+    """Returns c(i, j) of FILTER: [28, 28]."""
+    return slide(image, W_conv1(network))
+
+
+def strong(c):
+    """Returns h_conv1, what abs and 0.2 leave of c."""
+    return np.maximum(0, np.abs(c) - 0.2)
+
+
+def pool(h):
+    """Returns the largest of each 2x2 of h [28, 28]: [14, 14]."""
+    return h.reshape(14, 2, 14, 2).max((1, 3))
+
+
+# The way back.
 
 
 def unpool(delta, h_conv1):
@@ -47,64 +92,174 @@ def unpool(delta, h_conv1):
     return passed
 
 
-def deltas(network, image, label):
-    """Returns the loss's derivative for each c(i, j) of FILTER, [28, 28], by the chain rule.
+class WayBack(NamedTuple):
+    """The loss's derivatives, from the last layer to the first."""
 
-    image is float32 [28, 28], label one-hot [10].
-    """
+    logits: np.ndarray  # [10]
+    h_fc1: np.ndarray  # [16]
+    h_pool1: np.ndarray  # of FILTER's map: [14, 14]
+    h_conv1: np.ndarray  # [28, 28]
+    c: np.ndarray  # [28, 28]
+
+
+def way_back(network, image, label):
+    """Returns the loss's derivatives by the chain rule: image [28, 28], label one-hot [10]."""
     h = networks.activations(network, image.reshape(784))
-    h_conv1 = h.h_conv1[:, :, FILTER - 1]
+    h_map = h.h_conv1[:, :, FILTER - 1]
     W_fc1 = network.W_fc1.numpy().reshape(14, 14, 16, 16)[:, :, FILTER - 1]  # of this map
 
-    delta = h.y_conv - label  # softmax and cross entropy
-    delta = network.W_fc2.numpy() @ delta * (h.h_fc1 > 0)  # the readout's sums; ReLU
-    delta = W_fc1 @ delta  # the features' sums, [14, 14]
-    delta = unpool(delta, h_conv1)  # pooling, [28, 28]
-    return delta * (h_conv1 > 0) * np.sign(sums(network, image))  # ReLU; abs
+    logits = h.y_conv - label
+    h_fc1 = network.W_fc2.numpy() @ logits
+    h_pool1 = W_fc1 @ (h_fc1 * (h.h_fc1 > 0))
+    h_conv1 = unpool(h_pool1, h_map)
+    c = h_conv1 * (h_map > 0) * np.sign(sums(network, image))
+    return WayBack(logits, h_fc1, h_pool1, h_conv1, c)
 
 
 def gradient_by_hand(network, image, label):
     """Returns the loss's derivative for FILTER's weights, [5, 5]: the sum over all positions."""
-    delta, x = deltas(network, image, label), patches(image)
+    delta, x = way_back(network, image, label).c, patches(image)
     return sum(delta[i, j] * x[i, j] for i, j in np.ndindex(delta.shape))
 
 
-def gradient_by_tape(network, image, label):
-    """Returns the same from TensorFlow."""
+def gradient_by_tape(network, images, labels):
+    """Returns the same from TensorFlow, for a batch of images [n, 784] and labels [n, 10]."""
     with tf.GradientTape() as tape:
-        loss = common.cross_entropy(network(image.reshape(1, 784)).logits, label[np.newaxis])
+        loss = common.cross_entropy(network(images).logits, labels)
     return tape.gradient(loss, network.W_conv1).numpy()[:, :, 0, FILTER - 1]
 
 
-def print_table(name, table):
-    """Prints a 5x5 table of numbers."""
+# What is printed.
+
+
+def signs(numbers):
+    """Returns how many numbers are positive, negative and 0, as text."""
+    return ", ".join(str(np.count_nonzero(np.sign(numbers) == sign)) for sign in (1, -1, 0))
+
+
+def print_weights(name, weights):
+    """Prints a filter, or its gradient, [5, 5]."""
     print(f"\n{name}:")
-    for row in table:
+    for row in weights:
         print(" ".join(f"{x:5.2f}" for x in row))
 
 
-def print_patch(initial, trained, test):
-    """Prints all numbers of the example, for the network before and after training."""
-    image, label = test.images[0].reshape(28, 28), test.labels[0]
-    print(f"test digits from 0 to 9: {' '.join(f'{n:.0f}' for n in test.labels.sum(0))}")
-    print(f"the first test digit, a {label.argmax()}:\n{digit_as_text(image)}")
-    print_table(f"ink around row {ROW}, column {COLUMN}", patches(image)[ROW, COLUMN])
-    print_table(f"weights of filter {FILTER}", trained.W_conv1.numpy()[:, :, 0, FILTER - 1])
-    c = sums(trained, image)[ROW, COLUMN]
-    print(f"\nc: {c:.3f}\nh: {max(0, abs(c) - 0.2):.3f}")
-    h_conv1 = networks.activations(trained, image.reshape(784)).h_conv1[:, :, FILTER - 1]
-    print(f"the map's maximum: {h_conv1.max():.3f}")
+def print_table(name, columns, rows):
+    """Prints a table in Markdown, for experiments.tables."""
+    print(f"\ntable: {name}")
+    for row in [columns, ["---"] * len(columns), *rows]:
+        print(f"| {' | '.join(row)} |")
 
-    delta, by_hand = deltas(initial, image, label), gradient_by_hand(initial, image, label)
-    print(f"\nbefore training, c: {sums(initial, image)[ROW, COLUMN]:.3f}")
-    print(f"before training, delta: {delta[ROW, COLUMN]:.4f}")
-    print(f"positions whose delta is not 0: {np.count_nonzero(delta)} of {delta.size}")
-    print(f"the gradient of the weight at the upper left: {by_hand[0, 0]:.4f}")
-    print_table("the gradient by hand", by_hand)
-    print_table("the gradient by tf.GradientTape", gradient_by_tape(initial, image, label))
 
-    shared, dense = initial.W_conv1.numpy().size, 784 * 28 * 28 * 16
-    print(f"\nweights: {shared} shared, {dense:,} of a dense layer from 784 to {28 * 28 * 16:,}")
+def print_slide(image):
+    """Prints what the filter made by hand gives, down a column of the image [28, 28]."""
+    print(f"the first test digit:\n{digit_as_text(image)}")
+    c = slide(image, BY_HAND)
+    h = strong(c)
+    moved = [pool(strong(slide(np.roll(image, down, axis=0), BY_HAND))) for down in range(3)]
+    rows = []
+    for i in ROWS:
+        numbers = [image[i, COLUMN], c[i, COLUMN], h[i, COLUMN], h[i, COLUMN + 1]]
+        pooled = f"{moved[0][i // 2, COLUMN // 2]:.2f}" if i % 2 == 0 else ""
+        rows.append([str(i), *(f"{x:.2f}" for x in numbers), pooled])
+    columns = ["row", "ink", "c", "h", f"h in column {COLUMN + 1}", "pooled"]
+    print_table("slide", columns, rows)
+
+    rows = []
+    for down, pooled in enumerate(moved):
+        strip = pooled[ROWS[0] // 2 : ROWS[-1] // 2 + 2, COLUMN // 2]
+        rows.append([str(down), *(f"{x:.2f}" for x in strip)])
+    columns = [f"{2 * i}, {2 * i + 1}" for i in range(ROWS[0] // 2, ROWS[-1] // 2 + 2)]
+    print_table("slide-moved", ["moved down by", *columns], rows)
+
+
+def print_way_back(network, image, label):
+    """Prints each layer's number on the way forward, and the loss's derivative on the way back.
+
+    They are those of the position that passes the most back, of the feature through which most of
+    it goes, and of the label's digit.
+    """
+    h, back = networks.activations(network, image.reshape(784)), way_back(network, image, label)
+    i, j = np.unravel_index(np.abs(back.c).argmax(), back.c.shape)
+    m, digit = np.abs(back.h_fc1 * (h.h_fc1 > 0)).argmax(), label.argmax()
+    print(f"\nthe first training digit:\n{digit_as_text(image)}")
+    print_weights(f"ink around row {i}, column {j}", patches(image)[i, j])
+    print_weights(f"weights of filter {FILTER} before training", W_conv1(network))
+
+    rows = [
+        ["`c = conv2d(x_image, W_conv1)`", sums(network, image)[i, j]]
+        + ["`h_conv1 * (h.h_conv1 > 0) * sign(c)`", back.c[i, j]],
+        ["`h_conv1 = relu(abs(c) - 0.2)`", h.h_conv1[i, j, FILTER - 1]]
+        + ["`unpool(h_pool1, h.h_conv1)`", back.h_conv1[i, j]],
+        ["`h_pool1 = max_pool_2x2(h_conv1)`", h.h_pool1[i // 2, j // 2, FILTER - 1]]
+        + ["`W_fc1 @ (h_fc1 * (h.h_fc1 > 0))`", back.h_pool1[i // 2, j // 2]],
+        ["`h_fc1 = relu(matmul(h_pool1_flat, W_fc1) + b_fc1)`", h.h_fc1[m]]
+        + ["`W_fc2 @ logits`", back.h_fc1[m]],
+        ["`logits = matmul(h_fc1, W_fc2) + b_fc2`", h.logits[digit]]
+        + ["`y_conv - label`", back.logits[digit]],
+        ["`y_conv = softmax(logits)`", h.y_conv[digit], "", None],
+    ]
+    rows = [
+        ["" if x is None else x if isinstance(x, str) else f"{x:.4f}" for x in row] for row in rows
+    ]
+    print_table(
+        "way-back", ["forward, from top to bottom", "", "back, from bottom to top", ""], rows
+    )
+    print(f"\nfeature {m + 1}; features above 0: {np.count_nonzero(h.h_fc1)}")
+    print(f"positions that pass something back: {np.count_nonzero(back.c)} of {back.c.size}")
+    here = back.c[i, j] * patches(image)[i, j, 0, 4]
+    print(f"what this position passes to the weight at the upper right: {here:.4f}")
+    print_weights("the digit's gradient by hand", gradient_by_hand(network, image, label))
+    by_tape = gradient_by_tape(network, image.reshape(1, 784), label[None])
+    print_weights("the digit's gradient by tf.GradientTape", by_tape)
+
+
+def print_first_steps(network, images, labels, train):
+    """Prints the gradient of the first training batch, and where the steps from there lead."""
+    print_weights("the batch's gradient", gradient_by_tape(network, images, labels))
+    by_hand = [
+        gradient_by_hand(network, image.reshape(28, 28), label)
+        for image, label in zip(images, labels)
+    ]
+    upper_right = np.array(by_hand)[:, 0, 4]
+    print(f"\nits weight at the upper right: {upper_right.sum():.2f}")
+    print(f"digits for which it is positive, negative, 0: {signs(upper_right)}")
+
+    start, moved = W_conv1(network, slice(None)), {}
+    for step in range(1, 1002):
+        network.train_step(images, labels)
+        if step in (1, 10, 100, 1001):
+            moved[step] = W_conv1(network, slice(None)) - start
+        images, labels = train.next_batch(batch_size)
+    end = W_conv1(network, slice(None))
+    for step, change in moved.items():
+        found = np.corrcoef(change.ravel(), moved[1001].ravel())[0, 1]
+        print(f"correlation of all filters' change after {step} steps with the last: {found:.2f}")
+    print_weights(f"weights of filter {FILTER} after training", W_conv1(network))
+    print("\nstandard deviation of all filters' weights")
+    print(f"start {start.std():.3f}, change {moved[1001].std():.3f}, end {end.std():.3f}")
+
+
+@figures.in_default_style
+def draw_slide(image):
+    """Draws the image [28, 28], the filter on it, and what it gives; returns the figure."""
+    c = slide(image, BY_HAND)
+    figure, axes = plt.subplots(1, 4, figsize=(9, 2.5), layout="constrained")
+    panels = [
+        ("ink; blue: the filter's 5×5 pixels", image, "gray_r", 0.0, 1.0),
+        ("c: blue is positive, red negative", c, "RdBu", -1.0, 1.0),
+        ("h = max(0, |c| − 0.2)", strong(c), "gray_r", 0.0, 1.0),
+        ("pooled, 14×14", pool(strong(c)), "gray_r", 0.0, 1.0),
+    ]
+    for ax, (title, shown, cmap, low, high) in zip(axes, panels):
+        ax.imshow(shown, cmap, vmin=low, vmax=high, interpolation="nearest")
+        ax.set_title(title, fontsize=9)
+        ax.set(xticks=[], yticks=[])
+        scale = len(shown) / 28  # of a pixel of the digit
+        strip = (COLUMN * scale - 0.5, ROWS[0] * scale - 0.5), max(1, scale), len(ROWS) * scale
+        ax.add_patch(Rectangle(*strip, fill=False, ec="#c2410c", lw=1.5))
+    axes[0].add_patch(Rectangle((COLUMN - 2.5, 7.5), 5, 5, fill=False, ec="#3b76af", lw=1.5))
+    return figure
 
 
 def main():
@@ -113,7 +268,14 @@ def main():
     args = parser.parse_args()
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     print(f"data: {mnist.name}")
-    print_patch(SingleConv(), seeds.trained_single(1, mnist.train), mnist.test)
+    image = mnist.test.images[0].reshape(28, 28)
+    print_slide(image)
+    figures.save([draw_slide(image)], [IMAGES / "slide.png"], dpi=150)
+    images, labels = mnist.train.next_batch(batch_size)
+    network = SingleConv()
+    print(f"\ntest accuracy before training: {common.accuracy_on(network, mnist.test):.4f}")
+    print_way_back(network, images[0].reshape(28, 28), labels[0])
+    print_first_steps(network, images, labels, mnist.train)
 
 
 if __name__ == "__main__":

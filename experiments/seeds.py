@@ -1,12 +1,15 @@
 """Trains variants of the networks with many seeds: what does a change do, and what is luck?
 
-Appends a row per seed to experiments/results/EXPERIMENT.csv; seeds that are there already
-are left out, so an interrupted script continues where it was. An experiment of
-1,001 steps takes about 5 seconds a seed, one of 20,001 steps 2 to 10 minutes.
+Appends a row per seed to RESULTS/EXPERIMENT.csv; seeds that are there already are
+left out, so an interrupted script continues where it was. An experiment of 1,001
+steps takes about 5 seconds a seed, one of 20,001 steps 2 to 13 minutes.
+
+Compare accuracies of one machine and one precision only: their last digits
+depend on both.
 
 Example:
     python -m experiments.seeds single --seeds 1-100
-    python -m experiments.seeds double-without-dropout --seeds 1-5
+    python -m experiments.seeds double-frozen-both --seeds 1-3 --bfloat16 --results my-results
 """
 
 import argparse
@@ -14,206 +17,43 @@ import csv
 import datetime
 import os
 import platform
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import common
-from common import bias_variable, conv2d, max_pool_2x2, weight_variable
-from double_conv import DoubleConv
-from single_conv import Layers, SingleConv
-from support import checkpoints, input_data, terminal
+from experiments.variants import EXPERIMENTS
+from support import checkpoints, fast_ops, input_data, terminal
 from support.quiet import tf
 
 FOLDER = Path(__file__).parent / "results"
-COLUMNS = ["seed", "test_accuracy", "cpu", "python", "tensorflow", "date"]
+MACHINE = ["cpu", "python", "tensorflow", "date"]  # the last columns of every CSV file
+COLUMNS = ["seed", "test_accuracy", "precision"]
 
 
-# Variants of the first network.
-
-
-class FrozenFilters(SingleConv):
-    """The first network, whose filters stay at their random start."""
-
-    @property
-    def trainable_variables(self):
-        return [self.W_fc1, self.b_fc1, self.W_fc2, self.b_fc2]
-
-
-class OwnFirstLayer(SingleConv):
-    """The first network again, in which a subclass can replace the first layer."""
-
-    def first_layer(self, x_image):
-        """Returns h_conv1, float32 [batch, 28, 28, filters]."""
-        return tf.nn.relu(tf.abs(conv2d(x_image, self.W_conv1)) - 0.2)
-
-    def __call__(self, x):
-        h_conv1 = self.first_layer(tf.reshape(x, [-1, 28, 28, 1]))
-        h_pool1 = max_pool_2x2(h_conv1)
-        h_pool1_flat = tf.reshape(h_pool1, [-1, self.W_fc1.shape[0]])
-        h_fc1 = tf.nn.relu(tf.matmul(h_pool1_flat, self.W_fc1) + self.b_fc1)
-        logits = tf.matmul(h_fc1, self.W_fc2) + self.b_fc2
-        return Layers(h_conv1, h_pool1, h_fc1, logits, tf.nn.softmax(logits))
-
-
-class FourFilters(OwnFirstLayer):
-    """With 4 filters in place of 16, and the weights that num_filters = 4 gives them."""
-
-    def __init__(self, seed):
-        super().__init__(seed)
-
-        def new_stream():  # as in SingleConv
-            return tf.random.Generator.from_state([0, seed, 87654321], alg="philox")
-
-        self.W_conv1 = weight_variable([5, 5, 1, 4], new_stream())
-        self.W_fc1 = weight_variable([14 * 14 * 4, 16], new_stream())
-
-
-class WithoutAbs(OwnFirstLayer):
-    """Without the abs: one sign of each edge is lost."""
-
-    def first_layer(self, x_image):
-        return tf.nn.relu(conv2d(x_image, self.W_conv1) - 0.2)
-
-
-class WithoutThreshold(OwnFirstLayer):
-    """With 0 in place of 0.2: weak responses stay. ReLU has nothing left to do."""
-
-    def first_layer(self, x_image):
-        return tf.abs(conv2d(x_image, self.W_conv1))
-
-
-# Networks without convolutions, or with one: the ladder from the first network to the second.
-
-
-class Outputs(NamedTuple):
-    """What a test and a step of training need of a network."""
-
-    logits: tf.Tensor  # float32 [batch, 10]
-    y_conv: tf.Tensor  # float32 [batch, 10]
-
-
-class Dense16(tf.Module):
-    """784 -> 16 -> 10 without a convolution, trained like the first network."""
-
-    num_fc = 16
-
-    def __init__(self, seed):
-        super().__init__()
-        self.create_variables(tf.random.Generator.from_seed(seed, alg="philox"))
-        self.optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.001)
-
-    def create_variables(self, random, inputs=784):
-        """Creates the weights and biases from `inputs` numbers to the ten logits."""
-        self.W_fc1 = weight_variable([inputs, self.num_fc], random)
-        self.b_fc1 = bias_variable([self.num_fc])
-        self.W_fc2 = weight_variable([self.num_fc, 10], random)
-        self.b_fc2 = bias_variable([10])
-
-    def __call__(self, x):
-        h_fc1 = tf.nn.relu(tf.matmul(x, self.W_fc1) + self.b_fc1)
-        logits = tf.matmul(h_fc1, self.W_fc2) + self.b_fc2
-        return Outputs(logits, tf.nn.softmax(logits))
-
-    train_step = SingleConv.train_step
-
-
-class Dense1024(Dense16):
-    """784 -> 1024 -> 10 without a convolution; dropout and Adam as in the second network."""
-
-    num_fc = 1024
-
-    def __init__(self, seed):
-        super().__init__(seed)
-        self.optimizer = tf.compat.v1.train.AdamOptimizer(1e-4)
-
-    def inputs(self, x):
-        """Returns what the features are computed from, float32 [batch, n]: here the pixels."""
-        return x
-
-    def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
-        h_fc1 = tf.nn.relu(tf.matmul(self.inputs(x), self.W_fc1) + self.b_fc1)
-        dropout = tf.nn.experimental.stateless_dropout
-        h_fc1_drop = dropout(h_fc1, rate=1 - keep_prob, seed=dropout_seed)
-        logits = tf.matmul(h_fc1_drop, self.W_fc2) + self.b_fc2
-        return Outputs(logits, tf.nn.softmax(logits))
-
-    train_step = DoubleConv.train_step
-
-
-class AbsFilters1024(Dense1024):
-    """The first network's 16 filters, abs, 0.2 and pooling before the 1,024 features."""
-
-    def create_variables(self, random):
-        self.W_conv1 = weight_variable([5, 5, 1, 16], random)
-        super().create_variables(random, 14 * 14 * 16)
-
-    def inputs(self, x):
-        x_image = tf.reshape(x, [-1, 28, 28, 1])
-        h_conv1 = tf.nn.relu(tf.abs(conv2d(x_image, self.W_conv1)) - 0.2)
-        return tf.reshape(max_pool_2x2(h_conv1), [-1, 14 * 14 * 16])
-
-
-class WithoutDropout(DoubleConv):
-    """The second network, which keeps all features in training too."""
-
-    def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
-        return super().__call__(x)
-
-
-# Training.
-
-
-def train_like_single(network, seed, train, steps, folder):
-    """Trains a network as single_conv.py does."""
-    for _ in range(steps):
-        network.train_step(*train.next_batch(100))
-
-
-def train_like_double(network, seed, train, steps, folder):
-    """Trains a network as double_conv.py does; saves checkpoints in folder, and resumes."""
-    settings = {"network": type(network).__name__, "seed": seed}
-    saver = checkpoints.Saver(folder, network, settings)
-    first, run = saver.begin(steps - 1, resume=True, overwrite=False)
-    train.skip(first, 50)
-    for i in terminal.progress(range(first, steps)):
-        network.train_step(*train.next_batch(50), dropout_seed=[seed, i])
-        if i % 1000 == 0:
-            saver.save(i, run)
-
-
-class Experiment(NamedTuple):
-    """A network, and how it is trained."""
-
-    network: type  # called with a seed
-    train: Callable
-    steps: int
-
-
-EXPERIMENTS = {
-    "dense-16": Experiment(Dense16, train_like_single, 1001),
-    "single": Experiment(SingleConv, train_like_single, 1001),
-    "single-4-filters": Experiment(FourFilters, train_like_single, 1001),
-    "single-without-abs": Experiment(WithoutAbs, train_like_single, 1001),
-    "single-without-threshold": Experiment(WithoutThreshold, train_like_single, 1001),
-    "single-frozen-filters": Experiment(FrozenFilters, train_like_single, 1001),
-    "single-10001-steps": Experiment(SingleConv, train_like_single, 10001),
-    "dense-1024": Experiment(Dense1024, train_like_double, 20001),
-    "abs-filters-1024": Experiment(AbsFilters1024, train_like_double, 20001),
-    "double": Experiment(DoubleConv, train_like_double, 20001),
-    "double-without-dropout": Experiment(WithoutDropout, train_like_double, 20001),
-}
-
-
-def trained(experiment, seed, train, folder=None):
+def trained(experiment, seed, train, folder=None, bfloat16=False):
     """Trains an experiment's network on a DataSet, and returns it.
 
-    The long experiments save checkpoints in a subfolder of `folder`.
+    Checkpoints are saved in a subfolder of `folder`; a network that is there already is restored.
     """
-    make, train_like, steps = EXPERIMENTS[experiment]
-    network = make(seed)
-    train_like(network, seed, train, steps, folder and folder / f"{experiment}-{seed}")
+    make, steps, batch_size, dropout = EXPERIMENTS[experiment]
+    network = untrained(experiment, seed)
+    first = 0
+    if folder:
+        settings = {"network": make.__name__, "seed": seed, "bfloat16": bfloat16}
+        saver = checkpoints.Saver(folder / f"{experiment}-{seed}", network, settings)
+        first, run = saver.begin(steps - 1, resume=True, overwrite=False)
+        train.skip(first, batch_size)
+    with fast_ops.bfloat16(bfloat16):
+        for i in terminal.progress(range(first, steps)):
+            dropout_seed = {"dropout_seed": [seed, i]} if dropout else {}
+            network.train_step(*train.next_batch(batch_size), **dropout_seed)
+            if folder and i % 1000 == 0:
+                saver.save(i, run)
     return network
+
+
+def untrained(experiment, seed):
+    """Returns an experiment's network at its random start."""
+    return EXPERIMENTS[experiment].network(seed)
 
 
 def trained_single(seed, train):
@@ -221,9 +61,12 @@ def trained_single(seed, train):
     return trained("single", seed, train)
 
 
-def read(experiment):
-    """Returns {seed: test accuracy} of an experiment's CSV file, {} if there is none."""
-    path = FOLDER / f"{experiment}.csv"
+def read(experiment, folder=None):
+    """Returns {seed: test accuracy} of an experiment's CSV file, {} if there is none.
+
+    The folder is experiments/results unless another is given.
+    """
+    path = (folder or FOLDER) / f"{experiment}.csv"
     if not path.exists():
         return {}
     with open(path, newline="") as file:
@@ -238,17 +81,16 @@ def cpu():
     return f"{names[0] if names else platform.machine()}, cores: {len(os.sched_getaffinity(0))}"
 
 
-def append(experiment, seed, test_accuracy):
-    """Appends a row to an experiment's CSV file."""
-    path = FOLDER / f"{experiment}.csv"
-    path.parent.mkdir(exist_ok=True)
+def append(path, columns, rows):
+    """Appends rows to a CSV file, each with the MACHINE; the columns' names first if it is new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    machine = [cpu(), platform.python_version(), tf.__version__, datetime.date.today()]
     new = not path.exists()
     with open(path, "a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if new:
-            writer.writerow(COLUMNS)
-        versions = [cpu(), platform.python_version(), tf.__version__]
-        writer.writerow([seed, f"{test_accuracy:.4f}", *versions, datetime.date.today()])
+            writer.writerow([*columns, *MACHINE])
+        writer.writerows([*row, *machine] for row in rows)
 
 
 def seed_range(text):
@@ -261,39 +103,56 @@ def seed_range(text):
     return seeds
 
 
-def options():
-    """Returns the command line's options."""
-    parser = terminal.parser(__doc__)
+def add_options(parser, default):
+    """Adds the options that all programs of many seeds have; `default` is their seeds' default."""
     terminal.add_data_dir(parser)
-    parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument(
         "--seeds",
         type=seed_range,
-        default=range(1, 6),
+        default=seed_range(default),
         metavar="FIRST-LAST",
-        help="seeds to train with (default: 1-5)",
+        help=f"seeds to train with (default: {default})",
     )
     parser.add_argument(
         "--checkpoint-dir",
         type=terminal.path,
         default="seeds",
         metavar="DIR",
-        help="folder for the long experiments' checkpoints (default: %(default)s)",
+        help="folder for the trained networks; those in it are not trained again (default: "
+        "%(default)s)",
     )
+    parser.add_argument(
+        "--bfloat16", action="store_true", help="train as double_conv.py --bfloat16"
+    )
+    parser.add_argument(
+        "--results",
+        type=terminal.path,
+        default=FOLDER,
+        metavar="DIR",
+        help="folder for the CSV file (default: experiments/results)",
+    )
+
+
+def options():
+    """Returns the command line's options."""
+    parser = terminal.parser(__doc__)
+    parser.add_argument("experiment", choices=EXPERIMENTS)
+    add_options(parser, default="1-5")
     return parser.parse_args()
 
 
 def main():
     args = options()
+    name, folder = args.experiment, args.checkpoint_dir
+    precision = "bfloat16" if args.bfloat16 else "float32"
     for seed in args.seeds:
-        if seed not in read(args.experiment):
+        if seed not in read(name, args.results):
             mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-            network = trained(args.experiment, seed, mnist.train, args.checkpoint_dir)
+            network = trained(name, seed, mnist.train, folder, args.bfloat16)
             test_accuracy = common.accuracy_on(network, mnist.test)
-            append(args.experiment, seed, test_accuracy)
-            terminal.print_stdout(
-                f"{args.experiment}, seed {seed}: test accuracy {test_accuracy:.4f}"
-            )
+            row = [seed, f"{test_accuracy:.4f}", precision]
+            append(args.results / f"{name}.csv", COLUMNS, [row])
+            terminal.print_stdout(f"{name}, seed {seed}: test accuracy {test_accuracy:.4f}")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import run
 from runs import posts_curve
 
 from experiments import curves
 from single_conv import SingleConv
 from support import summaries
+from support.terminal import Failure
 
 STEPS = np.array([0, 100, 200, 300])
 VALUES = {  # row by row, as the panels
@@ -64,23 +64,6 @@ def test_panel_shows_the_script_beside_the_post(axes, i, name, tag):
             np.testing.assert_allclose(line.get_data(), points, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("i", "name", "tag"), PANELS)
-def test_panel_tells_what_it_shows(axes, i, name, tag):
-    assert axes[i].get_title() == f"{name}_conv.py: training {tag} (batch of each report)"
-    legend = axes[i].get_legend()
-    shown = {
-        text.get_text(): line.get_color()
-        for text, line in zip(legend.get_texts(), legend.get_lines(), strict=True)
-    }
-    post = "the post's program, TensorFlow 0.12.1"
-    assert shown == {post: "tab:orange", f"{name}_conv.py": "tab:blue"}
-
-
-def test_panels_are_the_scripts_row_by_row(axes):
-    places = [(-round(ax.get_position().y0, 1), ax.get_position().x0) for ax in axes]
-    assert sorted(places) == places
-
-
 def test_figure_is_saved(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(curves, "IMAGES", tmp_path)
     monkeypatch.setattr("sys.argv", ["curves.py", *map(str, runs)])
@@ -91,7 +74,5 @@ def test_figure_is_saved(runs, tmp_path, monkeypatch, capsys):
 
 
 def test_folder_without_a_run_is_one_line(tmp_path):
-    _, err = run("experiments/curves.py", tmp_path / "none", tmp_path, code=1)
-    assert err == (
-        f"curves.py: {tmp_path}/none: no such run; give the folder printed after `curves:`\n"
-    )
+    with pytest.raises(Failure, match="none: no such run; give the folder printed after"):
+        curves.read_run(tmp_path / "none", "accuracy")

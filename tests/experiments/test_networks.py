@@ -1,7 +1,6 @@
 """The figures of both networks: what the network computes, numbered in reading order."""
 
 import io
-import itertools
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 from PIL import Image
-from processes import ROOT
 
 from double_conv import DoubleConv
 from experiments import networks
@@ -88,16 +86,6 @@ def drawn(request):
 def test_figure_tells_shapes_and_parameters(name, request):
     texts = {text.get_text() for text in request.getfixturevalue(name).texts}
     assert TEXTS[name] | {"noise", "not trained"} <= texts
-
-
-def test_texts_are_large_and_do_not_overlap(drawn):
-    assert min(text.get_fontsize() for text in drawn.texts) / 72 * 100 >= 11  # pixels, 900 wide
-    drawn.figure.set_dpi(200)
-    drawn.figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in drawn.texts]
-    page = drawn.figure.bbox.padded(-36)
-    assert all(page.contains(*box.min) and page.contains(*box.max) for box in boxes)
-    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
 
 
 # ---------------------------------------------------------------------------- images, cell by cell
@@ -196,64 +184,12 @@ def test_framed_map_is_the_strongest_ones(double):
     assert framed == [i == k for i in range(64)]
 
 
-NUMBERS = {
-    "single": [16, 16],  # filters, h_pool1
-    "double": [32, 32, 32, 32, 64, 64],  # filters, h_conv1, h_pool1, sub-filters, h_conv2, h_pool2
-}
-
-
-@pytest.mark.parametrize("name", ["single", "double"])
-def test_filters_are_numbered_from_1_in_reading_order(name, request):
-    drawn = request.getfixturevalue(name)
-    numbers = [text for text in drawn.texts if text.get_fontsize() == 8]
-    numbers = [text for text in numbers if text.get_text().isdigit()]
-    numbers.sort(key=lambda text: text.get_position()[::-1])
-    expected = [str(k + 1) for count in NUMBERS[name] for k in range(count)]
-    assert [text.get_text() for text in numbers] == expected
-
-
-@pytest.mark.parametrize("name", ["single", "double"])
-def test_each_number_is_above_its_image(name, request):
-    drawn = request.getfixturevalue(name)
-    tops = {}  # the images' top edges by the x of their centres
-    for image in reading_order(drawn):
-        left, right, _, top = image.get_extent()
-        tops.setdefault(round((left + right) / 2), []).append(top)
-    for text in drawn.texts:
-        if text.get_fontsize() == 8 and text.get_text().isdigit():
-            x, y = text.get_position()
-            assert any(4 < top - y < 10 for top in tops[round(x)])
-
-
-# ------------------------------------------------------------------ lines, features, probabilities
+# ------------------------------------------------------------------ probabilities
 
 
 def centers(count):
     """Returns the x of the centers of `count` columns between the margins, 34 pixels each."""
     return 34 + 832 * (np.arange(count) + 0.5) / count
-
-
-@pytest.mark.parametrize("layer", ["h_fc1", "logits"])
-def test_lines_show_what_is_added_to_what(single, layer):
-    (axes,) = single.figure.axes
-    if layer == "h_fc1":  # what each map adds to each feature
-        maps = single.layers["h_pool1"].reshape(196, 16)
-        terms = np.einsum("nm,nmf->mf", maps, single.weights["W_fc1"].reshape(196, 16, 16))
-    else:  # what each feature adds to each digit's logit
-        terms = (single.layers["h_fc1"] * single.weights["W_fc2"].T).T
-    (lines,) = (lines for lines in axes.collections if len(lines.get_segments()) == terms.size)
-    shown = {}
-    for ((x, _), (x_, _)), (red, _, blue, alpha) in zip(lines.get_segments(), lines.get_colors()):
-        shown[round(x), round(x_)] = alpha if blue > red else -alpha
-    tops, bottoms = (np.round(centers(count)).astype(int) for count in terms.shape)
-    shown = [[shown[x, x_] for x_ in bottoms] for x in tops]
-    np.testing.assert_allclose(shown, terms / np.abs(terms).max(), atol=1e-4)
-
-
-def test_features_are_written_below_their_images(single):
-    written = {(round(text.get_position()[0]), text.get_text()) for text in single.texts}
-    for x, feature in zip(centers(16), single.layers["h_fc1"]):
-        assert (round(x), f"{feature:.1f}") in written
 
 
 def test_bars_are_the_probabilities_and_the_largest_ones_digit_is_filled(drawn):
@@ -282,10 +218,3 @@ def test_sum_that_does_not_add_up_is_an_error(monkeypatch):
     monkeypatch.setattr(networks.tf.nn, "depthwise_conv2d", lambda *args: real(*args) * 1.1)
     with pytest.raises(AssertionError):
         drawing(networks.draw_double, DoubleConv(), 1)
-
-
-@pytest.mark.parametrize("name", ["network1.png", "network2.png"])
-def test_committed_figure_is_sharp_and_small(name):
-    path = ROOT / "docs" / "images" / name
-    assert Image.open(path).width == 1800
-    assert path.stat().st_size < 300_000

@@ -1,0 +1,129 @@
+"""Trains the second network with Adam and with gradient descent, and draws optimizers.png.
+
+Three rates each, 5,000 steps, dropout as in double_conv.py. Writes RESULTS/optimizers.csv: the
+training loss per digit, a mean over 50 steps per row; an optimizer and rate that are there already
+are left out. The picture is drawn from the file: the best rate of each, by the mean loss of the
+last 500 steps, strong, the others faint.
+
+Example:
+    python -m experiments.optimizers --bfloat16
+"""
+
+import csv
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import double_conv
+from experiments import seeds
+from support import fast_ops, figures, input_data, terminal
+from support.quiet import tf
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+STEPS, MEAN_OF, LAST = 5000, 50, 500
+OPTIMIZERS = {
+    "Adam": tf.compat.v1.train.AdamOptimizer,
+    "gradient descent": tf.compat.v1.train.GradientDescentOptimizer,
+}
+RATES = ["1e-4", "1e-3", "1e-2"]  # the post's is Adam's 1e-4
+COLUMNS = ["optimizer", "rate", "seed", "step", "loss", "precision"]
+
+
+def losses(optimizer, rate, seed, train, steps):
+    """Trains the second network; returns each step's cross entropy per digit, before the step."""
+    network = double_conv.DoubleConv(seed)
+    network.optimizer = OPTIMIZERS[optimizer](float(rate))
+    found = []
+    for i in terminal.progress(range(steps)):
+        x, y_ = train.next_batch(double_conv.batch_size)
+        found.append(network.train_step(x, y_, dropout_seed=[seed, i]).numpy() / len(x))
+    return np.array(found)
+
+
+def read(path):
+    """Returns {(optimizer, rate): (steps, losses)} of the CSV file, {} if there is none."""
+    curves = {}
+    if path.exists():
+        with open(path, newline="") as file:
+            for row in csv.DictReader(file):
+                steps, values = curves.setdefault((row["optimizer"], row["rate"]), ([], []))
+                steps.append(int(row["step"]))
+                values.append(float(row["loss"]))
+    return {key: tuple(map(np.array, curve)) for key, curve in curves.items()}
+
+
+def final_loss(curve):
+    """Returns the mean loss of a curve's last 500 steps; a rate that diverges has none."""
+    steps, values = curve
+    mean = values[steps > steps[-1] - LAST].mean()
+    return mean if np.isfinite(mean) else np.inf
+
+
+def best_rates(curves):
+    """Returns {optimizer: the rate with the lowest loss in the end}."""
+    names = dict.fromkeys(optimizer for optimizer, rate in curves)
+    return {
+        name: min((r for o, r in curves if o == name), key=lambda r: final_loss(curves[name, r]))
+        for name in names
+    }
+
+
+@figures.in_default_style
+def draw(curves):
+    """Draws the curves that `read` returns; returns the figure."""
+    figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
+    best = best_rates(curves)
+    for (optimizer, rate), (steps, values) in curves.items():
+        strong = best[optimizer] == rate
+        style = {"linewidth": 2} if strong else {"linewidth": 1, "alpha": 0.45}
+        color = "tab:blue" if optimizer == "Adam" else "tab:orange"
+        axes.plot(steps, values, color=color, **style)
+        last = np.flatnonzero(np.isfinite(values))[-1]
+        axes.annotate(
+            f"{optimizer}, {rate}",
+            (steps[last], values[last]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=color,
+            fontsize=10 if strong else 9,
+            weight="bold" if strong else "normal",
+        )
+    axes.set_yscale("log")
+    axes.set_xlim(0, STEPS * 1.27)  # room for the names
+    axes.set_xticks(range(0, STEPS + 1, 1000))
+    axes.set_xlabel("step")
+    axes.set_ylabel("training loss per digit (log scale)")
+    axes.set_title(f"double_conv.py: mean of {MEAN_OF} steps each", fontsize=11)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def main():
+    parser = terminal.parser(__doc__)
+    seeds.add_options(parser, default="1")
+    args = parser.parse_args()
+    path, seed = args.results / "optimizers.csv", args.seeds[0]
+    precision = "bfloat16" if args.bfloat16 else "float32"
+    for optimizer in OPTIMIZERS:
+        for rate in RATES:
+            if (optimizer, rate) not in read(path):
+                train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
+                with fast_ops.bfloat16(args.bfloat16):
+                    found = losses(optimizer, rate, seed, train, STEPS)
+                means = found.reshape(-1, MEAN_OF).mean(1)
+                rows = [
+                    [optimizer, rate, seed, MEAN_OF * (k + 1), f"{loss:.4f}", precision]
+                    for k, loss in enumerate(means)
+                ]
+                seeds.append(path, COLUMNS, rows)
+                terminal.print_stdout(
+                    f"{optimizer}, {rate}: {means[-LAST // MEAN_OF :].mean():.4f}"
+                )
+    figures.save([draw(read(path))], [IMAGES / "optimizers.png"], dpi=150)
+
+
+if __name__ == "__main__":
+    terminal.run(main, if_stopped="; the same command continues")

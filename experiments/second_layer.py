@@ -1,0 +1,132 @@
+"""Asks what each of the second network's 64 filters is for, trained and at its random start.
+
+Two questions per filter. Which test digits are read wrongly if its map is set to 0, of each digit
+(filter 0: no map is)? And how well does its strongest response alone tell a digit from all others:
+the AUC, the share of pairs of one such digit and one other in which the digit's response is the
+stronger (0.5: no better than chance, 1: always, 0: never)?
+
+The networks: double; double-frozen-second and double-frozen-both, whose second layers are random
+and whose readouts are trained; and "untrained", the random start of double, whose AUC alone is
+measured. Appends a row per filter to RESULTS/second_layer.csv, and how much training changed each
+variable and the activations to RESULTS/changes.csv; what experiments.seeds has trained is not
+trained again.
+
+Example:
+    python -m experiments.second_layer --seeds 1-3 --bfloat16
+"""
+
+import numpy as np
+from scipy import stats
+
+import common
+from experiments import seeds
+from support import input_data, terminal
+
+EXPERIMENTS = ["double", "double-frozen-second", "double-frozen-both"]
+COLUMNS = [
+    "network",
+    "seed",
+    "filter",
+    *(f"wrong_{digit}" for digit in range(10)),
+    *(f"auc_{digit}" for digit in range(10)),
+]
+CHANGES = ["seed", "what", "deviation_at_start", "deviation_of_change", "correlation"]
+
+
+def activations(network, images):
+    """Returns h_pool1, h_pool2 and h_fc1 of images [n, 784], as arrays."""
+    names = "h_pool1", "h_pool2", "h_fc1"
+    layers = [network(x) for x in common.batches(images)]
+    return {name: np.concatenate([getattr(h, name) for h in layers]) for name in names}
+
+
+def mistakes(network, h_fc1, labels):
+    """Returns how many of each digit are read wrongly from features h_fc1 [n, 1024]: int [10]."""
+    wrong = (h_fc1 @ network.W_fc2.numpy() + network.b_fc2.numpy()).argmax(1) != labels
+    return np.bincount(labels[wrong], minlength=10)
+
+
+def mistakes_without(network, h_pool2, labels):
+    """Yields the mistakes with all maps of h_pool2 [n, 7, 7, 64], then without each: int [10]."""
+    W_fc1 = network.W_fc1.numpy().reshape(7, 7, 64, -1)
+    sums = h_pool2.reshape(len(h_pool2), -1) @ network.W_fc1.numpy() + network.b_fc1.numpy()
+    yield mistakes(network, np.maximum(sums, 0), labels)
+    for k in range(64):
+        of_map = h_pool2[..., k].reshape(len(h_pool2), -1) @ W_fc1[:, :, k].reshape(49, -1)
+        yield mistakes(network, np.maximum(sums - of_map, 0), labels)
+
+
+def auc(responses, labels):
+    """Returns the AUC of each digit against all others, float [10], for responses [n]."""
+    ranks = stats.rankdata(responses)  # a tie counts half
+    found = []
+    for digit in range(10):
+        mine = labels == digit
+        count, others = mine.sum(), (~mine).sum()
+        found.append((ranks[mine].sum() - count * (count + 1) / 2) / (count * others))
+    return np.array(found)
+
+
+def change(before, after):
+    """Returns the standard deviation at the start, that of the change, and the correlation."""
+    before, after = np.ravel(before), np.ravel(after)
+    return before.std(), (after - before).std(), np.corrcoef(before, after)[0, 1]
+
+
+def mean_change(before, after):
+    """Returns the means over the features of [n, features] of the three, each over n digits.
+
+    A feature that is the same for all digits, before or after, is left out.
+    """
+    vary = (np.ptp(before, axis=0) > 0) & (np.ptp(after, axis=0) > 0)
+    return np.mean([change(*pair) for pair in zip(before[:, vary].T, after[:, vary].T)], axis=0)
+
+
+def filters(name, seed, network, h_pool2, labels):
+    """Returns the rows of COLUMNS of a network whose maps are h_pool2 [n, 7, 7, 64]."""
+    strongest = h_pool2.max((1, 2))  # [n, 64]
+    tells = [[f"{x:.4f}" for x in auc(strongest[:, k], labels)] for k in range(64)]
+    if name == "untrained":  # its readout reads nothing
+        wrong = [[""] * 10] * 65
+    else:
+        wrong = list(mistakes_without(network, h_pool2, labels))
+    return [[name, seed, k, *wrong[k], *([[""] * 10, *tells][k])] for k in range(65)]
+
+
+def changes(seed, before, after, h_before, h_after):
+    """Returns the rows of CHANGES of a network before and after training, and its activations."""
+    found = {
+        name: change(getattr(before, name).numpy(), getattr(after, name).numpy())
+        for name in ("W_conv1", "W_conv2", "W_fc1", "W_fc2")
+    }
+    for name in "h_pool1", "h_pool2":
+        strongest = (h[name].max((1, 2)) for h in (h_before, h_after))
+        found[f"strongest of {name}"] = mean_change(*strongest)
+    found["h_fc1"] = mean_change(h_before["h_fc1"], h_after["h_fc1"])
+    return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in found.items()]
+
+
+def main():
+    parser = terminal.parser(__doc__)
+    seeds.add_options(parser, default="1-3")
+    args = parser.parse_args()
+    for seed in args.seeds:
+        start = seeds.untrained("double", seed)
+        mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
+        images, labels = mnist.test.images, mnist.test.labels.argmax(1)
+        h_start = activations(start, images)
+        rows = filters("untrained", seed, start, h_start["h_pool2"], labels)
+        for name in EXPERIMENTS:
+            train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
+            network = seeds.trained(name, seed, train, args.checkpoint_dir, args.bfloat16)
+            h = activations(network, images)
+            rows += filters(name, seed, network, h["h_pool2"], labels)
+            if name == "double":
+                changed = changes(seed, start, network, h_start, h)
+                seeds.append(args.results / "changes.csv", CHANGES, changed)
+        seeds.append(args.results / "second_layer.csv", COLUMNS, rows)
+        terminal.print_stdout(f"seed {seed}: done")
+
+
+if __name__ == "__main__":
+    terminal.run(main)

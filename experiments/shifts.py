@@ -1,0 +1,61 @@
+"""Moves the test digits by 0 to 4 pixels, and counts how well the networks still read them.
+
+What leaves the image is lost; what comes in is 0. Appends rows to RESULTS/shifts.csv, one per
+direction and distance; what experiments.seeds has trained is not trained again.
+
+Example:
+    python -m experiments.shifts single dense-16 single-upper-left single-mean
+    python -m experiments.shifts double --seeds 1-3 --bfloat16
+"""
+
+import numpy as np
+
+import common
+from experiments import seeds
+from experiments.variants import EXPERIMENTS
+from support import input_data, terminal
+
+DIRECTIONS = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}  # rows, columns
+PIXELS = range(5)
+COLUMNS = ["experiment", "seed", "direction", "pixels", "test_accuracy"]
+
+
+def moved(images, direction, pixels):
+    """Returns images [n, 784], moved by that many pixels."""
+    down, across = (pixels * step for step in DIRECTIONS[direction])
+    padded = np.pad(images.reshape(-1, 28, 28), [(0, 0), (pixels, pixels), (pixels, pixels)])
+    top, left = pixels - down, pixels - across
+    return padded[:, top : top + 28, left : left + 28].reshape(-1, 784)
+
+
+def accuracies(network, test):
+    """Yields (direction, pixels, accuracy on the test digits moved so)."""
+    labels = test.labels
+    at_rest = common.accuracy_on(network, test)
+    for direction in DIRECTIONS:
+        for pixels in PIXELS:
+            if pixels == 0:
+                yield direction, pixels, at_rest
+            else:
+                y_conv = common.probabilities(network, moved(test.images, direction, pixels))
+                yield direction, pixels, float(common.accuracy(y_conv, labels))
+
+
+def main():
+    parser = terminal.parser(__doc__)
+    parser.add_argument("experiments", nargs="+", choices=EXPERIMENTS, metavar="EXPERIMENT")
+    seeds.add_options(parser, default="1-5")
+    args = parser.parse_args()
+    for experiment in args.experiments:
+        for seed in args.seeds:
+            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
+            folder = args.checkpoint_dir
+            network = seeds.trained(experiment, seed, mnist.train, folder, args.bfloat16)
+            found = accuracies(network, mnist.test)
+            rows = [[experiment, seed, *where, f"{accuracy:.4f}"] for *where, accuracy in found]
+            seeds.append(args.results / "shifts.csv", COLUMNS, rows)
+            terminal.print_stdout(f"{experiment}, seed {seed}: done")
+
+
+if __name__ == "__main__":
+    terminal.run(main)

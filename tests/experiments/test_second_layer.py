@@ -1,0 +1,50 @@
+"""experiments/second_layer.py: what each of the 64 filters is for, and what training changes."""
+
+import numpy as np
+import pytest
+
+from double_conv import DoubleConv
+from experiments import second_layer
+from support import input_data
+
+
+@pytest.fixture(scope="module")
+def digits(small_data):
+    """A network, 50 digits and their labels."""
+    test = input_data.read_data_sets(small_data).test
+    return DoubleConv(), test.images[:50], test.labels[:50].argmax(1)
+
+
+def test_mistakes_are_those_of_the_network_and_of_the_network_without_a_filter(digits):
+    network, images, labels = digits
+    h_pool2 = second_layer.activations(network, images)["h_pool2"]
+    found = list(second_layer.mistakes_without(network, h_pool2, labels))
+
+    def mistakes():
+        wrong = network(images).y_conv.numpy().argmax(1) != labels
+        return [np.sum(wrong & (labels == digit)) for digit in range(10)]
+
+    assert found[0].tolist() == mistakes()
+    W_conv2 = network.W_conv2.numpy()
+    for k in 0, 40:
+        without = W_conv2.copy()
+        without[..., k] = 0  # with a bias of 0, its map is 0
+        network.W_conv2.assign(without)
+        assert found[k + 1].tolist() == mistakes()
+    network.W_conv2.assign(W_conv2)
+
+
+def test_auc_is_the_share_of_pairs_in_which_the_digit_is_stronger():
+    responses, labels = np.array([3, 1, 2, 0, 2]), np.array([7, 7, 5, 5, 3])
+    found = second_layer.auc(responses, labels)
+    assert found[7] == 4 / 6  # 3 beats 2, 0 and 2; 1 beats 0
+    assert found[5] == (0.5 + 1 + 0) / 6  # 2 beats 1 and ties with 2; 0 beats none
+
+
+def test_change_tells_how_far_and_how_alike():
+    before = np.array([-1.0, 1, -1, 1])
+    deviation, of_change, correlation = second_layer.change(before, 3 * before)
+    assert (deviation, of_change) == (1, 2)
+    assert correlation == pytest.approx(1)
+    two = second_layer.mean_change(np.stack([before, before], 1), np.stack([before, -before], 1))
+    np.testing.assert_allclose(two, [1, 1, 0], atol=1e-12)
