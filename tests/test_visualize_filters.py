@@ -208,21 +208,6 @@ def response_to(network, patch):
     return np.maximum(convolve(h_pool1, network.W_conv2) + network.b_conv2, 0)[0, 0]
 
 
-def test_first_layers_patches_are_the_5x5_pixels_that_excite_a_filter_most(network, test_set):
-    images = test_set.images[:12]
-    h, W_conv1 = network(images).h_conv1.numpy(), network.W_conv1.numpy()[:, :, 0]
-    found = visualize_filters.strongest_patches(
-        lambda x: network(x).h_conv1, images, size=5, stride=1, before=2
-    )
-    assert found.shape == (32, 9, 5, 5)
-    for k in range(32):
-        for patch, (digit, row, column, response) in zip(found[k], strongest(h, k)):
-            expected = patch_at(images[digit].reshape(28, 28), row - 2, column - 2, 5)
-            np.testing.assert_array_equal(patch, expected)
-            alone = np.sum(patch * W_conv1[:, :, k]) + network.b_conv1.numpy()[k]
-            assert alone == pytest.approx(response, abs=1e-5)
-
-
 def test_14x14_pixels_are_all_that_a_response_of_the_second_layer_depends_on(network, test_set):
     images = test_set.images[:4].reshape(-1, 28, 28)
     h = network(test_set.images[:4]).h_conv2.numpy()
