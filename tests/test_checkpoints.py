@@ -435,6 +435,16 @@ def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
     assert files_in(copy) == before
 
 
+@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
+def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
+    """Promise 3."""
+    (copy / "file").touch()
+    args = ["--steps", 0, "--overwrite", option, copy / "file"]
+    _, err = train(copy, small_data, *args, code=1)
+    assert err.splitlines()[-1].endswith(f"choose another {option}")
+    assert saved_steps(copy) == [60, 55, 50, 45, 40]
+
+
 EACH_WAY = "", "--resume", "--overwrite"
 
 
@@ -605,13 +615,3 @@ def test_weights_that_are_not_finite_are_not_restored(trained, tmp_path, value):
     tf.train.Checkpoint(network=trained).write(str(path))
     message = f"{path}: b_conv2 is not finite: the training diverged"
     assert failure_of_restore(DoubleConv(), path) == message
-
-
-@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
-def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
-    """Promise 3."""
-    (copy / "file").touch()
-    args = ["--steps", 0, "--overwrite", option, copy / "file"]
-    _, err = train(copy, small_data, *args, code=1)
-    assert err.splitlines()[-1].endswith(f"choose another {option}")
-    assert saved_steps(copy) == [60, 55, 50, 45, 40]
