@@ -62,7 +62,7 @@ def loggers():
     return {name: vars(logging.getLogger(name)).copy() for name in known}
 
 def state():
-    collector = gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
+    collector = gc.isenabled(), gc.get_threshold()
     return dict(os.environ), list(sys.path), list(warnings.filters), loggers(), collector
 
 known = sorted(logging.root.manager.loggerDict)
