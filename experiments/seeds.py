@@ -15,13 +15,12 @@ Example:
 import argparse
 import csv
 import datetime
-import os
 import platform
 from pathlib import Path
 
 import common
 from experiments.variants import EXPERIMENTS
-from support import checkpoints, fast_ops, input_data, terminal
+from support import checkpoints, fast_ops, input_data, machine, terminal
 from support.quiet import tf
 
 FOLDER = Path(__file__).parent / "results"
@@ -73,24 +72,17 @@ def read(experiment, folder=None):
         return {int(row["seed"]): float(row["test_accuracy"]) for row in csv.DictReader(file)}
 
 
-def cpu():
-    """Returns the CPU's model and its number of cores, e.g. "AMD EPYC, cores: 2"."""
-    path = Path("/proc/cpuinfo")  # on Linux
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, cores: {len(os.sched_getaffinity(0))}"
-
-
 def append(path, columns, rows):
     """Appends rows to a CSV file, each with the MACHINE; the columns' names first if it is new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    machine = [cpu(), platform.python_version(), tf.__version__, datetime.date.today()]
+    measured_on = [machine.cpu(), platform.python_version()]
+    measured_on += [tf.__version__, datetime.date.today()]
     new = not path.exists()
     with open(path, "a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         if new:
             writer.writerow([*columns, *MACHINE])
-        writer.writerows([*row, *machine] for row in rows)
+        writer.writerows([*row, *measured_on] for row in rows)
 
 
 def seed_range(text):

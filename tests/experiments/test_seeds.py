@@ -12,7 +12,7 @@ import single_conv
 from double_conv import DoubleConv
 from experiments import seeds, variants
 from single_conv import SingleConv
-from support import input_data
+from support import input_data, machine
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_row_per_seed_is_appended_and_no_seed_is_trained_twice(
     assert [row["seed"] for row in rows] == ["1", "2"]
     assert [row["test_accuracy"] for row in rows] == [line.split()[-1] for line in printed]
     assert all(row["precision"] == "float32" for row in rows)
-    assert all(row["cpu"] == seeds.cpu() and row["tensorflow"] == tf.__version__ for row in rows)
+    assert all(row["cpu"] == machine.cpu() and row["tensorflow"] == tf.__version__ for row in rows)
 
 
 @pytest.mark.parametrize("experiment", ["dense-16", "dense-1024"])
