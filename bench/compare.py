@@ -138,7 +138,8 @@ def cell(row, column, speeds):
 
 def table(speeds):
     """Returns the speeds as a Markdown table."""
-    lines = ["| |" + "".join(f" {column} |" for column in COLUMNS), "| --- |" + " --- |" * len(COLUMNS)]
+    head = "| |" + "".join(f" {column} |" for column in COLUMNS)
+    lines = [head, "| --- |" + " --- |" * len(COLUMNS)]
     for row in dict.fromkeys(row for row, _ in speeds):
         cells = [cell(row, column, speeds) for column in COLUMNS]
         lines.append(f"| {row} |" + "".join(f" {text} |" if text else " |" for text in cells))
