@@ -14,18 +14,16 @@ Example:
 """
 
 import textwrap
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from experiments import seeds
+from experiments import IMAGES, seeds
 from support import figures, terminal
+from support.quiet import plt
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 THE_POSTS = 0.975  # the test accuracy that the post gives for its first program
 # Folders in seeds.FOLDER.
 AMD, FLOAT32, BFLOAT16 = "", "xeon-float32", "xeon-bfloat16"

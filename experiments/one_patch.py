@@ -8,18 +8,16 @@ Example:
     python -m experiments.one_patch > experiments/results/one_patch.txt
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
 import common
-from experiments import networks
+from experiments import IMAGES, networks
 from single_conv import SingleConv, batch_size
 from support import figures, input_data, terminal
-from support.quiet import tf
+from support.quiet import plt, tf
 
 # The author's, from this notebook: a level edge, full ink above and paper below, gives exactly 1.
 # https://github.com/enakai00/jupyter_tfbook/blob/master/Chapter04/ORENIST%20classification%20example.ipynb
@@ -35,7 +33,6 @@ BY_HAND = (
     )
     / 23
 )
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 COLUMN = 10  # the strip's column, counted from 0
 ROWS = range(4, 14)  # and its rows
 FILTER = 15  # the trained filter, counted from 1

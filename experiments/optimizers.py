@@ -10,17 +10,14 @@ Example:
 """
 
 import csv
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import double_conv
-from experiments import seeds
+from experiments import IMAGES, seeds
 from support import fast_ops, figures, input_data, terminal
-from support.quiet import tf
+from support.quiet import plt, tf
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 STEPS, MEAN_OF, LAST = 5000, 50, 500
 OPTIMIZERS = {
     "Adam": tf.compat.v1.train.AdamOptimizer,

@@ -12,17 +12,14 @@ Example:
     python -m experiments.patches --seeds 1-3 --bfloat16 --checkpoint /reference/train_data-20000
 """
 
-from pathlib import Path
-
 import numpy as np
 
 from double_conv import DoubleConv
-from experiments import seeds
+from experiments import IMAGES, seeds
 from support import checkpoints, figures, input_data, terminal
 from support.quiet import plt
 from visualize_filters import strongest_patches
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 COLUMNS = ["network", "seed", "layer", "filter", "correlation"]
 # As in visualize_filters.visualize_patches, which derives the numbers.
 LAYERS = {
