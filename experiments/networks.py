@@ -231,7 +231,7 @@ def trained_networks(args):
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     double = DoubleConv()
     checkpoints.restore(double, args.checkpoint)
-    return seeds.trained_single(1, mnist.train), double, mnist
+    return seeds.trained("single", 1, mnist.train), double, mnist
 
 
 def save(figure, path):

@@ -33,11 +33,11 @@ COLUMNS = [
 CHANGES = ["seed", "what", "deviation_at_start", "deviation_of_change", "correlation"]
 
 
-def activations(network, images):
-    """Returns h_pool1, h_pool2 and h_fc1 of images [n, 784], as arrays."""
+def layers(network, images):
+    """Returns {"h_pool1", "h_pool2", "h_fc1": array} of images [n, 784], float32 [n, ...]."""
     names = "h_pool1", "h_pool2", "h_fc1"
-    layers = [network(x) for x in common.batches(images)]
-    return {name: np.concatenate([getattr(h, name) for h in layers]) for name in names}
+    batches = [network(x) for x in common.batches(images)]
+    return {name: np.concatenate([getattr(h, name) for h in batches]) for name in names}
 
 
 def mistakes(network, h_fc1, labels):
@@ -85,12 +85,13 @@ def mean_change(before, after):
 def filters(name, seed, network, h_pool2, labels):
     """Returns the rows of COLUMNS of a network whose maps are h_pool2 [n, 7, 7, 64]."""
     strongest = h_pool2.max((1, 2))  # [n, 64]
-    tells = [[f"{x:.4f}" for x in auc(strongest[:, k], labels)] for k in range(64)]
+    aucs = [[""] * 10]  # of filter 0: no map is set to 0
+    aucs += [[f"{x:.4f}" for x in auc(strongest[:, k], labels)] for k in range(64)]
     if name == "untrained":  # its readout reads nothing
         wrong = [[""] * 10] * 65
     else:
         wrong = list(mistakes_without(network, h_pool2, labels))
-    return [[name, seed, k, *wrong[k], *([[""] * 10, *tells][k])] for k in range(65)]
+    return [[name, seed, k, *wrong[k], *aucs[k]] for k in range(65)]
 
 
 def changes(seed, before, after, h_before, h_after):
@@ -114,12 +115,12 @@ def main():
         start = seeds.untrained("double", seed)
         mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
         images, labels = mnist.test.images, mnist.test.labels.argmax(1)
-        h_start = activations(start, images)
+        h_start = layers(start, images)
         rows = filters("untrained", seed, start, h_start["h_pool2"], labels)
         for name in EXPERIMENTS:
             train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
             network = seeds.trained(name, seed, train, args.checkpoint_dir, args.bfloat16)
-            h = activations(network, images)
+            h = layers(network, images)
             rows += filters(name, seed, network, h["h_pool2"], labels)
             if name == "double":
                 changed = changes(seed, start, network, h_start, h)

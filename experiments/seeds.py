@@ -55,11 +55,6 @@ def untrained(experiment, seed):
     return EXPERIMENTS[experiment].network(seed)
 
 
-def trained_single(seed, train):
-    """Returns the first network, trained on a DataSet as single_conv.py does."""
-    return trained("single", seed, train)
-
-
 def read(experiment, folder=None):
     """Returns {seed: test accuracy} of an experiment's CSV file, {} if there is none.
 
