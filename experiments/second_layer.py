@@ -8,8 +8,8 @@ stronger (0.5: no better than chance, 1: always, 0: never)?
 The networks: double; double-frozen-second and double-frozen-both, whose second layers are random
 and whose readouts are trained; and "untrained", the random start of double, whose AUC alone is
 measured. Appends a row per filter to RESULTS/second_layer.csv, and how much training changed each
-variable and the activations to RESULTS/changes.csv; what experiments.seeds has trained is not
-trained again.
+variable and the activations to RESULTS/changes.csv; seeds that are there already are left out, and
+what experiments.seeds has trained is not trained again.
 
 Example:
     python -m experiments.second_layer --seeds 1-3 --bfloat16
@@ -111,7 +111,8 @@ def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-3")
     args = parser.parse_args()
-    for seed in args.seeds:
+    path = args.results / "second_layer.csv"
+    for seed in seeds.missing(path, args.seeds):
         start = seeds.untrained("double", seed)
         mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
         images, labels = mnist.test.images, mnist.test.labels.argmax(1)
@@ -124,8 +125,8 @@ def main():
             rows += filters(name, seed, network, h["h_pool2"], labels)
             if name == "double":
                 changed = changes(seed, start, network, h_start, h)
-                seeds.append(args.results / "changes.csv", CHANGES, changed)
-        seeds.append(args.results / "second_layer.csv", COLUMNS, rows)
+        seeds.append(args.results / "changes.csv", CHANGES, changed)
+        seeds.append(path, COLUMNS, rows)
         terminal.print_stdout(f"seed {seed}: done")
 
 

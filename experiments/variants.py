@@ -230,7 +230,7 @@ class KeepsAllFeatures:
 
 
 class AbsFilters1024WithoutDropout(KeepsAllFeatures, AbsFilters1024):
-    """The same network, which keeps all features in training too."""
+    """AbsFilters1024, which keeps all features in training too."""
 
 
 # ----------------------------------------------------------------- variants of the second network
