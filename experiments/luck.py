@@ -1,13 +1,12 @@
-"""Prints tables of the test accuracies in results/, and draws luck.png and ladder.png.
+"""Compares the test accuracies in results/, and draws luck.png and ladder.png.
 
-Three tables: every experiment; the ladder from a network without a convolution
-to the second network; and the paired tests, in which each seed is trained with
-and without a change. luck.png is the histogram of the first network's test
-accuracies over its seeds, ladder.png the ladder's.
+luck.png is the histogram of the first network's test accuracies over its seeds; ladder.png shows
+the steps from a network without a convolution to the second network. The comparisons are also what
+experiments.tables writes.
 
-A comparison's two sides are always from one folder, that is from one machine
-and one precision: results/ itself is the scripts' own precision on two cores of
-an AMD EPYC, xeon-float32 and xeon-bfloat16 are one core of an Intel Xeon.
+A comparison's two sides are always from one folder, that is from one machine and one precision:
+results/ itself is float32 on two cores of an AMD EPYC, xeon-float32 and xeon-bfloat16 are one core
+of an Intel Xeon.
 
 Example:
     python -m experiments.luck
@@ -90,7 +89,7 @@ def measured(folder=AMD):
 
 
 def summary(experiment, folder=AMD):
-    """Returns a row of the first table: experiment, seeds, mean ± deviation, range, middle 90%."""
+    """Returns a row of the experiments: name, seeds, mean ± deviation, range, middle 90%."""
     values = list(read(experiment, folder).values())
     low, high = np.quantile(values, [0.05, 0.95])
     spread, extremes = mean_and_deviation(values), f"{min(values):.4f} to {max(values):.4f}"
@@ -152,13 +151,6 @@ def change(name):
     return [name, str(test.seeds), mean, t, p, str(test.worse)]
 
 
-def print_table(columns, rows):
-    """Prints a table in Markdown, and an empty line."""
-    for row in [columns, ["---"] * len(columns), *rows]:
-        print(f"| {' | '.join(row)} |")
-    print()
-
-
 @figures.in_default_style
 def draw_luck(accuracies):
     """Draws the histogram of {seed: test accuracy}; returns the figure."""
@@ -218,16 +210,6 @@ def draw_ladder():
 
 def main():
     terminal.parser(__doc__).parse_args()
-    columns = ["experiment", "seeds", "mean ± standard deviation"]
-    for folder in AMD, FLOAT32, BFLOAT16:
-        rows = [summary(experiment, folder) for experiment in measured(folder)]
-        print_table([*columns, "lowest to highest", "5% to 95%"], rows)
-    columns = ["", "what changes", "seeds", "mean ± standard deviation", "mistakes of 10,000"]
-    rows = enumerate(map(rung, LADDER), start=1)
-    columns += ["difference to the rung before ± its standard error", "p"]
-    print_table(columns, [[str(number), *row] for number, row in rows])
-    columns = ["change", "seeds", "mean difference ± its standard error", "t", "p", "seeds worse"]
-    print_table(columns, map(change, CHANGES))
     drawn = [draw_luck(seeds.read("single")), draw_ladder()]
     figures.save(drawn, [IMAGES / "luck.png", IMAGES / "ladder.png"], dpi=150)
 
