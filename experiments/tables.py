@@ -236,7 +236,7 @@ def patches():
     for network, words in {
         "untrained": "before training",
         "trained": "after 20,001 steps",
-        "train_data-20000": "the post's checkpoint",
+        "the post's": "the post's checkpoint",
     }.items():
         mine = [row for row in rows("patches") if row["network"] == network]
         layers = [[row for row in mine if row["layer"] == layer] for layer in "12"]
