@@ -1,8 +1,8 @@
 """Draws both networks with their own numbers: network1.png and network2.png in docs/images.
 
-Trains the first network (1,001 steps, about 5 seconds) and restores the second
-from a checkpoint of double_conv.py. Every image, shape and number in the figures
-comes from these two networks and one test digit.
+Trains the first network (1,001 steps) and restores the second from a checkpoint
+of double_conv.py. Every image, shape and number in the figures comes from these
+two networks and one test digit.
 
 Example:
     python -m experiments.networks train_data-20000

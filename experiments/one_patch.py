@@ -230,8 +230,8 @@ def print_first_steps(network, images, labels, train):
         images, labels = train.next_batch(batch_size)
     end = W_conv1(network, slice(None))
     for step, change in moved.items():
-        found = np.corrcoef(change.ravel(), moved[1001].ravel())[0, 1]
-        print(f"correlation of all filters' change after {step} steps with the last: {found:.2f}")
+        r = np.corrcoef(change.ravel(), moved[1001].ravel())[0, 1]
+        print(f"correlation of all filters' change after {step} steps with the last: {r:.2f}")
     print_weights(f"weights of filter {FILTER} after training", W_conv1(network))
     print("\nstandard deviation of all filters' weights")
     print(f"start {start.std():.3f}, change {moved[1001].std():.3f}, end {end.std():.3f}")

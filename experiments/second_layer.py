@@ -59,12 +59,12 @@ def mistakes_without(network, h_pool2, labels):
 def auc(responses, labels):
     """Returns the AUC of each digit against all others, float [10], for responses [n]."""
     ranks = stats.rankdata(responses)  # a tie counts half
-    found = []
+    aucs = []
     for digit in range(10):
         mine = labels == digit
         count, others = mine.sum(), (~mine).sum()
-        found.append((ranks[mine].sum() - count * (count + 1) / 2) / (count * others))
-    return np.array(found)
+        aucs.append((ranks[mine].sum() - count * (count + 1) / 2) / (count * others))
+    return np.array(aucs)
 
 
 def change(before, after):
@@ -96,15 +96,15 @@ def filters(name, seed, network, h_pool2, labels):
 
 def changes(seed, before, after, h_before, h_after):
     """Returns the rows of CHANGES of a network before and after training, and its activations."""
-    found = {
+    changed = {
         name: change(getattr(before, name).numpy(), getattr(after, name).numpy())
         for name in ("W_conv1", "W_conv2", "W_fc1", "W_fc2")
     }
     for name in "h_pool1", "h_pool2":
         strongest = (h[name].max((1, 2)) for h in (h_before, h_after))
-        found[f"strongest of {name}"] = mean_change(*strongest)
-    found["h_fc1"] = mean_change(h_before["h_fc1"], h_after["h_fc1"])
-    return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in found.items()]
+        changed[f"strongest of {name}"] = mean_change(*strongest)
+    changed["h_fc1"] = mean_change(h_before["h_fc1"], h_after["h_fc1"])
+    return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in changed.items()]
 
 
 def main():
