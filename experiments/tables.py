@@ -200,7 +200,7 @@ def dead_filters():
     columns = ["", "seeds", "dead at the start", "dead at the end"]
     columns += ["accuracy of seeds with none", "of seeds with a dead one"]
     table = []
-    for name, label in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
+    for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
         mine = [row for row in rows("dead_filters") if row["experiment"] == name]
         counts = []
         for when in "dead_at_start", "dead_at_end":
@@ -208,8 +208,8 @@ def dead_filters():
             counts.append(f"{dead} of {16 * len(mine)}")
         none = [row for row in mine if row["dead_at_end"] == "0"]
         some = [row for row in mine if row["dead_at_end"] != "0"]
-        accuracies = [mean(group, "test_accuracy") if group else "" for group in (none, some)]
-        table.append([label, str(len(mine)), *counts, *accuracies])
+        accuracies = [mean(found, "test_accuracy") if found else "" for found in (none, some)]
+        table.append([words, str(len(mine)), *counts, *accuracies])
     return columns, table
 
 
