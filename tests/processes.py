@@ -25,12 +25,12 @@ SMALL = {"num_fc": 16, "batch_size": 10, "report_every": 5, "filters_every": 10}
 forkserver = None
 if "forkserver" in multiprocessing.get_all_start_methods():
     forkserver = multiprocessing.get_context("forkserver")
-    needed = ["recognize", "single_conv", "tensorboard.summary", "pytest"]
+    needed = ["visualize_filters", "single_conv", "scipy.ndimage", "tensorboard.summary", "pytest"]
     forkserver.set_forkserver_preload(needed)
 
 
 def execute(script, args, folder, streams, environment, constants, before):
-    """Runs a script as __main__; the body of a forked process."""
+    """Runs a script, or a package (`python -m`), as __main__; the body of a forked process."""
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     sys.stdout = open(1, "w", closefd=False)
@@ -52,15 +52,17 @@ def execute(script, args, folder, streams, environment, constants, before):
         setattr(double_conv, name, value)
     if script == "double_conv.py" and constants:  # runpy would give it its own constants again
         double_conv.terminal.run(double_conv.main)
-    else:
+    elif script.endswith(".py"):
         runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        runpy.run_module(script, run_name="__main__", alter_sys=True)
 
 
 class Running:
     """A script that was started; `wait` returns its (exit code, stdout, stderr).
 
     Args:
-        args: the command line after `python`.
+        args: the command line after `python`, or after `python -m`.
         folder: working directory (default: a new, empty one).
         environment: variables to set, e.g. DISPLAY.
         constants: constants of double_conv.py to replace (default: SMALL; {} for none).

@@ -1,0 +1,126 @@
+"""How a script starts in a shell: TensorFlow's import, its messages, pipes (support/quiet.py)."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from processes import LIMIT, ROOT
+
+
+def start(*args, folder=None, **environment):
+    """Runs python in a new process, to its end; returns its (exit code, stdout, stderr)."""
+    process = subprocess.run(
+        [sys.executable, *args],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        # As in a shell; a background job would ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+def start_without_tensorflow(code, folder):
+    """Runs single_conv.py with this code in place of TensorFlow."""
+    (folder / "tensorflow.py").write_text(code)
+    return start(ROOT / "single_conv.py", PYTHONPATH=str(folder))
+
+
+@pytest.mark.parametrize("script", ["single_conv.py", "double_conv.py"])
+def test_nothing_installed_is_one_line_that_tells_what_to_install(script):
+    """Promise 4."""
+    code, out, err = start("-S", ROOT / script)  # -S hides all that is installed
+    assert (code, out) == (1, "")
+    advice = "With Python 3.10 to 3.13: pip install -r requirements.txt"
+    assert re.fullmatch(rf"No module named '\w+'\. {advice}\n", err)
+
+
+def test_tensorflow_that_cannot_be_imported_is_one_line(tmp_path):
+    """Promise 4."""
+    result = start_without_tensorflow("raise ImportError('no libc')", tmp_path)
+    assert result == (1, "", "no libc\n")
+
+
+def test_ctrl_c_during_the_import_is_one_line(tmp_path):
+    """Promise 5."""
+    interrupted = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    assert start_without_tensorflow(interrupted, tmp_path) == (130, "", "stopped\n")
+
+
+# Each module of support/ is imported after what it imports itself; a change is printed.
+IMPORTS = """
+import gc, importlib, logging, os, sys, warnings
+import filelock, numpy, PIL.Image, pooch, requests, tensorboard.plugins.histogram.metadata, tqdm
+import support.quiet
+
+def loggers():
+    return {name: vars(logging.getLogger(name)).copy() for name in known}
+
+def state():
+    collector = gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
+    return dict(os.environ), list(sys.path), list(warnings.filters), loggers(), collector
+
+known = sorted(logging.root.manager.loggerDict)
+before = state()
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+    if state() != before:
+        print(name)
+        before = state()
+"""
+
+
+def test_importing_support_changes_nothing_in_the_process():
+    """Only support.quiet, which imports TensorFlow, may."""
+    names = [f"support.{path.stem}" for path in (ROOT / "support").glob("*.py")]
+    names = ["support", *sorted(set(names) - {"support.__init__", "support.quiet"})]
+    assert len(names) > 5
+    assert start("-c", IMPORTS, *names, folder=ROOT) == (0, "", "")
+
+
+def test_messages_of_tensorflows_are_for_those_who_ask():
+    code, out, err = start(ROOT / "single_conv.py", "--help", TF_CPP_MIN_LOG_LEVEL="0")
+    assert code == 0
+    assert out.startswith("usage: single_conv.py")
+    assert "absl::InitializeLog()" in err
+
+
+def test_closed_pipe_is_quiet(small_data, tmp_path):
+    """Promise 5. The one line also shows that there are no messages of TensorFlow's."""
+    script = f"{sys.executable} {ROOT / 'single_conv.py'} --steps 100000"
+    command = f"{script} --data-dir {small_data} --log-dir logs | head -1"
+    process = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert process.returncode == 141
+    assert re.fullmatch(r"step 0, training accuracy .*\n", process.stdout)
+    (line,) = process.stderr.splitlines()
+    assert line == f"{small_data} does not contain MNIST: do not compare results with the post's"
+
+
+# As `!python` in a notebook starts it, whose environment is not the one of .venv.
+WITHOUT_IPYKERNEL = """
+import runpy, sys
+sys.modules["matplotlib_inline"] = None
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_notebooks_backend_is_no_obstacle_where_it_is_not_installed(small_data, tmp_path):
+    """Promise 5."""
+    args = ["--steps", "0", "--data-dir", small_data, "--log-dir", tmp_path, "--figure"]
+    script = [ROOT / "single_conv.py", *args, tmp_path / "figure.png"]
+    backend = "module://matplotlib_inline.backend_inline"
+    code, _, err = start("-c", WITHOUT_IPYKERNEL, *script, folder=ROOT, MPLBACKEND=backend)
+    assert code == 0, err
+    assert (tmp_path / "figure.png").is_file()
