@@ -42,8 +42,13 @@ def reason(error):
     becomes "a/b: No space left on device", and so does OSError(28, ..., "a/b").
     """
     if isinstance(error, tf.errors.OpError):
-        first_line = error.message.strip().split("\n")[0]
+        # In a tf.function's message, the lines of code that led to the error precede the cause.
+        trace = r'(?m)^(Graph execution error|Detected at|<stack traces|  File ").*\n+'
+        first_line = re.sub(trace, "", error.message).strip().split("\n")[0]
         text = re.sub(r"\{\{.*?\}\} *| *\[Op:\w*\]", "", first_line).replace("; ", ": ")
+        folder = re.escape(os.path.dirname(os.path.dirname(__file__)))  # of the scripts
+        places = re.findall(rf'File "{folder}.(\w+\.py)", line (\d+)', error.message)
+        text += "".join(f" ({name}, line {number})" for name, number in places[-1:])
     elif getattr(error, "strerror", None):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
