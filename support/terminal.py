@@ -52,7 +52,10 @@ def reason(error):
     elif getattr(error, "strerror", None):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
-        text = str(error) or "out of memory"  # a MemoryError often has no text
+        # A MemoryError often has no text, or only zlib's.
+        text = str(error).replace("Unable to allocate output buffer.", "") or "out of memory"
+    # TensorFlow's words for a checkpoint that was not copied to its end
+    text = re.sub("Read less bytes than.*|file is too short to.*", r"incomplete file (\g<0>)", text)
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
@@ -64,7 +67,7 @@ def in_notebook():
 def run(main, if_stopped=""):
     """Runs main(); Ctrl-C, or an error the user can fix, ends it with one line, no traceback.
 
-    `if_stopped` is appended to the message "stopped".
+    `if_stopped` is appended to "stopped", and to errors that do not tell what to do.
     """
     try:
         main()
@@ -74,8 +77,10 @@ def run(main, if_stopped=""):
     except BrokenPipeError:  # the reader of our stdout has gone (`| head`)
         code, message = 141, None  # as if SIGPIPE had ended us
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its exit
-    except (Failure, OSError, MemoryError, tf.errors.OpError) as error:
+    except (Failure, ConnectionError) as error:
         code, message = 1, reason(error)
+    except (OSError, MemoryError, tf.errors.OpError) as error:
+        code, message = 1, f"{reason(error)}{if_stopped}"
     except SystemExit as error:  # argparse's; it has printed its message
         code, message = error.code, None
     if message:
@@ -124,38 +129,23 @@ def parser(description):
 def add_data_options(parser):
     """Adds the options that choose the digits."""
     add_data_dir(parser)
-    parser.add_argument(
-        "--dataset",
-        choices=["auto", "mnist", "rendered"],
-        default="auto",
-        help="%(default)s (default) is MNIST if available, else digits rendered from fonts",
-    )
+    text = "%(default)s (default) is MNIST if available, else digits rendered from fonts"
+    choices = ["auto", "mnist", "rendered"]
+    parser.add_argument("--dataset", choices=choices, default="auto", help=text)
 
 
 def add_data_dir(parser):
     """Adds the option for MNIST's folder."""
-    parser.add_argument(
-        "--data-dir",
-        type=path,
-        default="/tmp/data",
-        metavar="DIR",
-        help="folder of MNIST's four files, downloaded if missing (default: %(default)s)",
-    )
+    text = "folder of MNIST's four files, downloaded if missing (default: %(default)s)"
+    parser.add_argument("--data-dir", type=path, default="/tmp/data", metavar="DIR", help=text)
 
 
 def add_training_options(parser, steps, log_dir):
     """Adds the options of both training scripts, with their defaults for steps and log_dir."""
     add_data_options(parser)
-    parser.add_argument(
-        "--steps", type=integer(0), default=steps, help="the last step (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=integer(0), default=1, help="random seed (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--log-dir",
-        type=path,
-        default=log_dir,
-        metavar="DIR",
-        help="folder for TensorBoard, one subfolder per run (default: %(default)s)",
-    )
+    text = "the last step (default: %(default)s)"
+    parser.add_argument("--steps", type=integer(0), default=steps, help=text)
+    text = "random seed (default: %(default)s)"
+    parser.add_argument("--seed", type=integer(0), default=1, help=text)
+    text = "folder for TensorBoard, one subfolder per run (default: %(default)s)"
+    parser.add_argument("--log-dir", type=path, default=log_dir, metavar="DIR", help=text)
