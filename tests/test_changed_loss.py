@@ -1,4 +1,4 @@
-"""A reader changes the loss, as the guide asks, and makes a mistake: what the script prints then."""
+"""A reader changes the loss, as the guide invites to, and makes a mistake: what is printed."""
 
 import re
 
