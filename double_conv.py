@@ -136,7 +136,7 @@ def options():
     terminal.add_training_options(parser, steps=20000, log_dir="/tmp/cnn")
     parser.add_argument(
         "--checkpoint-dir",
-        type=terminal.path,
+        type=checkpoints.path,
         default=".",
         metavar="DIR",
         help="folder for train_data-<step>; the newest five are kept (default: current folder)",
@@ -204,4 +204,4 @@ def main():
 
 
 if __name__ == "__main__":
-    terminal.run(main, if_stopped="; --resume continues from the newest checkpoint")
+    terminal.run(main, if_stopped="; --resume continues from the newest checkpoint, if any")

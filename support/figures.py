@@ -133,8 +133,7 @@ def check_png(path, option):
         raise Failure(f"{path} is not a PNG file's name; choose another {option}")
     check_folder(path.parent, option)
     if path.exists() and source_of(path) != source():
-        message = f"{path} was not drawn by this program"
-        raise Failure(f"{message}; move it, or choose another {option}")
+        raise Failure(f"{path} was not drawn by this program; move it, or choose another {option}")
 
 
 def source():
@@ -159,7 +158,6 @@ def as_png(figure, dpi):
     return png.getvalue()
 
 
-@in_default_style
 def save(figures, paths, dpi=200):
     """Saves each figure as a PNG file, whole or not at all, and prints where it is."""
     for figure, path in zip(figures, paths):

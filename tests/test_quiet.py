@@ -124,3 +124,11 @@ def test_a_notebooks_backend_is_no_obstacle_where_it_is_not_installed(small_data
     code, _, err = start("-c", WITHOUT_IPYKERNEL, *script, folder=ROOT, MPLBACKEND=backend)
     assert code == 0, err
     assert (tmp_path / "figure.png").is_file()
+
+
+def test_own_module_named_as_pythons_is_told_without_advice(tmp_path):
+    """Promise 4. To install the requirements again would not help."""
+    (tmp_path / "random.py").write_text("")
+    code, out, err = start(ROOT / "single_conv.py", PYTHONPATH=str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err == f"cannot import name 'Random' from 'random' ({tmp_path / 'random.py'})\n"
