@@ -1,8 +1,7 @@
 """Saving, resuming and restoring a run, on tf.train.Checkpoint.
 
-What is in the folder is the truth: the files train_data-<step>.index, and the .data-* beside them.
-TensorFlow's state file `checkpoint` is written for tf.train.latest_checkpoint; nothing here follows
-it.
+The folder's files decide: train_data-<step>.index, and the .data-* beside them. TensorFlow's state
+file `checkpoint` is written for tf.train.latest_checkpoint, and never used to find a checkpoint.
 """
 
 import contextlib

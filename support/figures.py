@@ -191,7 +191,8 @@ def show_until_closed():
     """Shows all figures, and returns when their windows are closed.
 
     During plt.show() some GUI toolkits notice Ctrl-C only when something happens in a window; and
-    Tk prints a traceback and continues if it comes while a window is drawn. So it is noted here.
+    Tk prints a traceback and continues if it comes while a window is drawn. So the handler only
+    records it, and the loop raises it.
     """
     interrupts = []
     handler = signal.signal(signal.SIGINT, lambda *signal_and_frame: interrupts.append(True))

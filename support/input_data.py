@@ -209,7 +209,7 @@ def download(name, data_dir):
         warnings.simplefilter("ignore")
         import pooch
         import requests
-    pooch.get_logger().setLevel("WARNING")  # what is downloaded is told here
+    pooch.get_logger().setLevel("WARNING")  # what is downloaded is reported here
     check_folder(data_dir, "--data-dir")
     for mirror in MIRRORS:
         url = f"{mirror}{name}.gz"

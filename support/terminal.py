@@ -29,7 +29,7 @@ def print_stdout(text):
 def print_stderr(text):
     """Prints a line to stderr; stdout carries only what the post's programs print.
 
-    A full stderr does not stop the run.
+    If stderr cannot be written, the run continues.
     """
     with contextlib.suppress(OSError):
         tqdm.write(text, file=sys.stderr)
@@ -51,9 +51,10 @@ def reason(error):
         text += "".join(f" ({name}, line {number})" for name, number in places[-1:])
     elif getattr(error, "strerror", None):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, MemoryError):  # often without text
+        text = "out of memory"
     else:
-        # A MemoryError often has no text, or only zlib's.
-        text = str(error).replace("Unable to allocate output buffer.", "") or "out of memory"
+        text = str(error) or type(error).__name__
     # TensorFlow's words for a checkpoint that was not copied to its end
     text = re.sub("Read less bytes than.*|file is too short to.*", r"incomplete file (\g<0>)", text)
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))

@@ -31,7 +31,7 @@ def start_without_tensorflow(code, folder):
     return start(ROOT / "single_conv.py", PYTHONPATH=str(folder))
 
 
-@pytest.mark.parametrize("script", ["single_conv.py", "double_conv.py"])
+@pytest.mark.parametrize("script", ["single_conv.py", "double_conv.py", "visualize_filters.py"])
 def test_nothing_installed_is_one_line_that_tells_what_to_install(script):
     """Promise 4."""
     code, out, err = start("-S", ROOT / script)  # -S hides all that is installed
