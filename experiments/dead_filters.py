@@ -1,8 +1,9 @@
-"""Counts the dead filters of the first network, with abs and without, and of random filters.
+"""Counts the dead filters of the first network, with abs and without, before and after training.
 
 A filter is dead if no test digit gets an answer from it: h_conv1 is 0 everywhere. Then its
-gradient is 0 too, and it stays as it is. Appends a row per network to RESULTS/dead_filters.csv;
-what experiments.seeds has trained is not trained again.
+gradient is 0 too, and it stays as it is. A filter is rare if fewer than one test digit in ten gets
+an answer. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seeds has
+trained is not trained again.
 
 Example:
     python -m experiments.dead_filters --seeds 1-30
@@ -15,13 +16,18 @@ from experiments import seeds
 from support import input_data, terminal
 
 EXPERIMENTS = ["single", "single-without-abs"]
-COLUMNS = ["experiment", "seed", "dead_at_start", "dead_at_end", "test_accuracy"]
+COUNTS = ["dead_at_start", "rare_at_start", "dead_at_end", "rare_at_end"]
+COLUMNS = ["experiment", "seed", *COUNTS, "test_accuracy"]
 
 
-def count_dead(network, images):
-    """Returns how many filters of the first layer answer 0 everywhere in images [n, 784]."""
-    strongest = [network(x).h_conv1.numpy().max((0, 1, 2)) for x in common.batches(images)]
-    return int(np.sum(np.max(strongest, axis=0) == 0))
+def count(network, images):
+    """Returns how many filters of the first layer are dead, and how many rare, in images [n, 784].
+
+    Dead filters are rare, too.
+    """
+    answers = [network(x).h_conv1.numpy().max((1, 2)) > 0 for x in common.batches(images)]
+    share = np.concatenate(answers).mean(0)  # [16], of the digits that get an answer
+    return int(np.sum(share == 0)), int(np.sum(share < 0.1))
 
 
 def main():
@@ -34,7 +40,7 @@ def main():
             before = seeds.untrained(experiment, seed)
             after = seeds.trained(experiment, seed, mnist.train, args.checkpoint_dir)
             images = mnist.test.images
-            counts = [count_dead(before, images), count_dead(after, images)]
+            counts = [*count(before, images), *count(after, images)]
             accuracy = f"{common.accuracy_on(after, mnist.test):.4f}"
             row = [experiment, seed, *counts, accuracy]
             seeds.append(args.results / "dead_filters.csv", COLUMNS, [row])
