@@ -32,6 +32,7 @@ TAKEN_AWAY = [
     "0.1 in place of 0.2",
     "0.4 in place of 0.2",
     "biases in place of `abs` and 0.2",
+    "without `abs`, biases in place of 0.2",
     "each block's upper left pixel in place of its maximum",
     "each block's mean in place of its maximum",
     "filters frozen",
@@ -68,10 +69,10 @@ JAPANESE = {
     "without it": "変更なし",
     "with it": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "学習前の枚数",
-    "dead at the end": "学習後の枚数",
-    "accuracy of seeds with none": "使われないフィルターがないシードの正答率",
-    "of seeds with a dead one": "あるシードの正答率",
+    "dead at the start": "学習前に無反応",
+    "nearly dead at the start": "学習前にほぼ無反応",
+    "at the end": "学習後",
+    "correlation with the accuracy": "正答率との相関係数",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
     "network": "ネットワーク",
@@ -100,6 +101,7 @@ JAPANESE = {
     "0.1 in place of 0.2": "0.2 を 0.1 にする",
     "0.4 in place of 0.2": "0.2 を 0.4 にする",
     "biases in place of `abs` and 0.2": "`abs` と 0.2 の代わりにバイアス",
+    "without `abs`, biases in place of 0.2": "`abs` なしで、0.2 の代わりにバイアス",
     "a bias per filter in place of abs and 0.2": "`abs` と 0.2 の代わりにバイアス",
     "each block's upper left pixel in place of its maximum": "最大値の代わりに左上のピクセル",
     "each block's mean in place of its maximum": "最大値の代わりに平均",
@@ -196,20 +198,23 @@ def shifts():
 
 
 def dead_filters():
-    """How many filters are dead, and whether seeds with a dead one are worse."""
-    columns = ["", "seeds", "dead at the start", "dead at the end"]
-    columns += ["accuracy of seeds with none", "of seeds with a dead one"]
+    """How many filters are dead or nearly dead, and whether that explains the accuracy."""
+    columns = ["", "seeds", "dead at the start", "at the end", "nearly dead at the start"]
+    columns += ["at the end", "correlation with the accuracy"]
     table = []
-    for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
+    for name, label in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
         mine = [row for row in rows("dead_filters") if row["experiment"] == name]
-        counts = []
-        for when in "dead_at_start", "dead_at_end":
-            dead = sum(int(row[when]) for row in mine)
-            counts.append(f"{dead} of {16 * len(mine)}")
-        none = [row for row in mine if row["dead_at_end"] == "0"]
-        some = [row for row in mine if row["dead_at_end"] != "0"]
-        accuracies = [mean(found, "test_accuracy") if found else "" for found in (none, some)]
-        table.append([words, str(len(mine)), *counts, *accuracies])
+        columns_of_counts = [
+            f"{kind}_at_{when}" for kind in ("dead", "nearly_dead") for when in ("start", "end")
+        ]
+        counts = {
+            column: np.array([int(row[column]) for row in mine]) for column in columns_of_counts
+        }
+        cells = [f"{counts[column].sum()} of {16 * len(mine)}" for column in columns_of_counts]
+        both = counts["dead_at_end"] + counts["nearly_dead_at_end"]
+        accuracy = [float(row["test_accuracy"]) for row in mine]
+        correlation = f"{np.corrcoef(both, accuracy)[0, 1]:.2f}" if both.any() else ""
+        table.append([label, str(len(mine)), *cells, correlation])
     return columns, table
 
 
