@@ -109,7 +109,7 @@ def changes(seed, before, after, h_before, h_after):
 
 
 def read(path):
-    """Returns {(network, seed): mistakes and AUC, float [2, 65, 10]} of the CSV; nan where empty."""
+    """Returns {(network, seed): mistakes and AUC, float [2, 65, 10]} of the CSV; nan if empty."""
     found = {}
     with open(path, newline="") as file:
         for row in csv.DictReader(file):
