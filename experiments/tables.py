@@ -67,8 +67,8 @@ JAPANESE = {
     "times its error": "差 / 標準誤差",
     "by luck": "偶然の確率",
     "seeds worse": "下がったシード",
-    "without it": "変更なし",
-    "with it": "変更あり",
+    "unchanged": "変更なし",
+    "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
     "dead at the start": "学習前に無反応",
     "nearly dead at the start": "学習前にほぼ無反応",
@@ -169,7 +169,7 @@ def changes(names):
         means = (f"{np.mean([found[seed] for seed in both]):.4f}" for found in (before, after))
         _, count, difference, _, p, worse = luck.change(name)
         table.append([name, count, *means, difference, p, worse])
-    columns = ["change", "seeds", "without it", "with it", "mean difference ± its standard error"]
+    columns = ["change", "seeds", "unchanged", "changed", "mean difference ± its standard error"]
     return [*columns, "by luck", "seeds worse"], table
 
 
