@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+import experiments.second_layer
 from experiments import luck, seeds
 from support import terminal
 
@@ -79,6 +80,14 @@ JAPANESE = {
     "network": "ネットワーク",
     "first layer's 32": "1 段目の 32 枚",
     "second layer's 64": "2 段目の 64 枚",
+    "change / spread at the start": "変化 / 初期値のばらつき",
+    "correlation with the start": "初期値との相関係数",
+    "strongest of each map in `h_pool1`": "`h_pool1` の各画像の最大値",
+    "strongest of each map in `h_pool2`": "`h_pool2` の各画像の最大値",
+    "as trained": "学習後",
+    "more without one map: mean": "1 枚を 0 にしたときの増加: 平均",
+    "one digit told by one filter: mean": "1 枚で 1 つの数字を見分ける AUC: 平均",
+    "best": "最大",
     "row": "行",
     "ink": "インク",
     "h in column 11": "11 列の h",
@@ -246,7 +255,40 @@ def patches():
     return ["network", "seeds", "first layer's 32", "second layer's 64"], table
 
 
+def what_changes():
+    """How much training changes the second network's weights, and what they compute."""
+    table = []
+    for what, words in CHANGED.items():
+        mine = [row for row in rows("changes") if row["what"] == what]
+        numbers = [
+            [float(row["deviation_of_change"]) / float(row["deviation_at_start"]) for row in mine],
+            [float(row["correlation"]) for row in mine],
+        ]
+        table.append([words, str(len(mine)), *(f"{np.mean(found):.2f}" for found in numbers)])
+    return ["", "seeds", "change / spread at the start", "correlation with the start"], table
+
+
+def second_layer():
+    """What each of the second layer's filters is for: means over the seeds."""
+    found = experiments.second_layer.read(seeds.FOLDER / luck.BFLOAT16 / "second_layer.csv")
+    table = []
+    for network, words in {
+        "double": "as trained",
+        "double-frozen-second": "second convolution frozen",
+        "double-frozen-both": "both convolutions frozen",
+        "untrained": "before training",
+    }.items():
+        mine = [found[key] for key in found if key[0] == network]
+        numbers = np.mean([experiments.second_layer.summary(*read) for read in mine], axis=0)
+        cells = ["" if np.isnan(x) else f"{x:.{n}f}" for x, n in zip(numbers, (0, 1, 0, 2, 2))]
+        table.append([words, str(len(mine)), *cells])
+    columns = ["", "seeds", "mistakes of 10,000", "more without one map: mean", "at most"]
+    return [*columns, "one digit told by one filter: mean", "best"], table
+
+
 TABLES = {
+    "what-changes": what_changes,
+    "second-layer": second_layer,
     "numbers": numbers,
     "accuracies-amd": lambda: accuracies(luck.AMD),
     "accuracies-xeon-float32": lambda: accuracies(luck.FLOAT32),
