@@ -49,6 +49,14 @@ SHIFTED = {
     "single-mean": "each block's mean in place of its maximum",
     "double": "the second network",
 }
+CHANGED = {
+    "W_conv1": "`W_conv1`",
+    "W_conv2": "`W_conv2`",
+    "W_fc1": "`W_fc1`",
+    "strongest of h_pool1": "strongest of each map in `h_pool1`",
+    "strongest of h_pool2": "strongest of each map in `h_pool2`",
+    "h_fc1": "`h_fc1`",
+}
 
 # The tables' labels in Japanese; what is not here stays as it is.
 JAPANESE = {
