@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+import experiments.second_layer
 from experiments import luck, seeds
 from support import terminal
 
@@ -48,6 +49,14 @@ SHIFTED = {
     "single-mean": "each block's mean in place of its maximum",
     "double": "the second network",
 }
+CHANGED = {
+    "W_conv1": "`W_conv1`",
+    "W_conv2": "`W_conv2`",
+    "W_fc1": "`W_fc1`",
+    "strongest of h_pool1": "strongest of each map in `h_pool1`",
+    "strongest of h_pool2": "strongest of each map in `h_pool2`",
+    "h_fc1": "`h_fc1`",
+}
 
 # The tables' labels in Japanese; what is not here stays as it is.
 JAPANESE = {
@@ -66,18 +75,27 @@ JAPANESE = {
     "times its error": "差 / 標準誤差",
     "by luck": "偶然の確率",
     "seeds worse": "下がったシード",
-    "without it": "変更なし",
-    "with it": "変更あり",
+    "unchanged": "変更なし",
+    "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
     "dead at the start": "学習前に無反応",
-    "nearly dead at the start": "学習前にほぼ無反応",
-    "at the end": "学習後",
+    "dead at the end": "学習後に無反応",
+    "rare at the start": "学習前にまれ",
+    "rare at the end": "学習後にまれ",
     "correlation with the accuracy": "正答率との相関係数",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
     "network": "ネットワーク",
     "first layer's 32": "1 段目の 32 枚",
     "second layer's 64": "2 段目の 64 枚",
+    "change / spread at the start": "変化 / 初期値のばらつき",
+    "correlation with the start": "初期値との相関係数",
+    "strongest of each map in `h_pool1`": "`h_pool1` の各画像の最大値",
+    "strongest of each map in `h_pool2`": "`h_pool2` の各画像の最大値",
+    "as trained": "学習後",
+    "more without one map: mean": "1 枚を 0 にしたときの増加: 平均",
+    "one digit told by one filter: mean": "1 枚で 1 つの数字を見分ける AUC: 平均",
+    "best": "最大",
     "row": "行",
     "ink": "インク",
     "h in column 11": "11 列の h",
@@ -170,7 +188,7 @@ def changes(names):
         means = (f"{np.mean([side[seed] for seed in both]):.4f}" for side in (before, after))
         _, count, difference, _, p, worse = luck.change(name)
         table.append([name, count, *means, difference, p, worse])
-    columns = ["change", "seeds", "without it", "with it", "mean difference ± its standard error"]
+    columns = ["change", "seeds", "unchanged", "changed", "mean difference ± its standard error"]
     return [*columns, "by luck", "seeds worse"], table
 
 
@@ -198,23 +216,21 @@ def shifts():
 
 
 def dead_filters():
-    """How many filters are dead or nearly dead, and whether that explains the accuracy."""
-    columns = ["", "seeds", "dead at the start", "at the end", "nearly dead at the start"]
-    columns += ["at the end", "correlation with the accuracy"]
+    """How many filters are dead or rare, and whether that explains the accuracy."""
+    columns = ["", "seeds", "dead at the start", "dead at the end", "rare at the start"]
+    columns += ["rare at the end", "correlation with the accuracy"]
     table = []
-    for name, label in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
+    for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
         mine = [row for row in rows("dead_filters") if row["experiment"] == name]
-        columns_of_counts = [
-            f"{kind}_at_{when}" for kind in ("dead", "nearly_dead") for when in ("start", "end")
-        ]
         counts = {
-            column: np.array([int(row[column]) for row in mine]) for column in columns_of_counts
+            f"{what}_{when}": np.array([int(row[f"{what}_{when}"]) for row in mine])
+            for what in ("dead", "rare")
+            for when in ("at_start", "at_end")
         }
-        cells = [f"{counts[column].sum()} of {16 * len(mine)}" for column in columns_of_counts]
-        both = counts["dead_at_end"] + counts["nearly_dead_at_end"]
-        accuracy = [float(row["test_accuracy"]) for row in mine]
-        correlation = f"{np.corrcoef(both, accuracy)[0, 1]:.2f}" if both.any() else ""
-        table.append([label, str(len(mine)), *cells, correlation])
+        cells = [f"{count.sum()} of {16 * len(mine)}" for count in counts.values()]
+        accuracy, rare = [float(row["test_accuracy"]) for row in mine], counts["rare_at_end"]
+        found = f"{np.corrcoef(rare, accuracy)[0, 1]:.2f}" if rare.any() else ""
+        table.append([words, str(len(mine)), *cells, found])
     return columns, table
 
 
@@ -247,7 +263,40 @@ def patches():
     return ["network", "seeds", "first layer's 32", "second layer's 64"], table
 
 
+def what_changes():
+    """How much training changes the second network's weights, and what they compute."""
+    table = []
+    for what, words in CHANGED.items():
+        mine = [row for row in rows("changes") if row["what"] == what]
+        numbers = [
+            [float(row["deviation_of_change"]) / float(row["deviation_at_start"]) for row in mine],
+            [float(row["correlation"]) for row in mine],
+        ]
+        table.append([words, str(len(mine)), *(f"{np.mean(found):.2f}" for found in numbers)])
+    return ["", "seeds", "change / spread at the start", "correlation with the start"], table
+
+
+def second_layer():
+    """What each of the second layer's filters is for: means over the seeds."""
+    found = experiments.second_layer.read(seeds.FOLDER / luck.BFLOAT16 / "second_layer.csv")
+    table = []
+    for network, words in {
+        "double": "as trained",
+        "double-frozen-second": "second convolution frozen",
+        "double-frozen-both": "both convolutions frozen",
+        "untrained": "before training",
+    }.items():
+        mine = [found[key] for key in found if key[0] == network]
+        numbers = np.mean([experiments.second_layer.summary(*read) for read in mine], axis=0)
+        cells = ["" if np.isnan(x) else f"{x:.{n}f}" for x, n in zip(numbers, (0, 1, 0, 2, 2))]
+        table.append([words, str(len(mine)), *cells])
+    columns = ["", "seeds", "mistakes of 10,000", "more without one map: mean", "at most"]
+    return [*columns, "one digit told by one filter: mean", "best"], table
+
+
 TABLES = {
+    "what-changes": what_changes,
+    "second-layer": second_layer,
     "numbers": numbers,
     "accuracies-amd": lambda: accuracies(luck.AMD),
     "accuracies-xeon-float32": lambda: accuracies(luck.FLOAT32),
