@@ -33,7 +33,11 @@ THICKNESS = 12  # on that grid: the average of MNIST's strokes
 LEAST_CONTRAST = 0.08  # of the range from black to white
 FAINTEST = 0.42  # of the pen's strength: less is not ink
 CONTRAST = 0.6  # of the pen's strength, from no ink to full ink
-THICK = 0.18  # of a digit's longer side: no stroke has so much ink around a pixel
+CLEAN = 0.15  # of the image's range of levels: an edge that differs less is clean paper
+FILLED = 0.25  # of the image: more ink fills it
+SURE = 0.6  # of the edge
+TEX = 1
+THICK = 0.3  # of a digit's longer side: no stroke has so much ink around a pixel
 WINDOW = 0.4  # of the image's longer side: no stroke is so thick
 SPECK, SPECK_AT_EDGE = 0.1, 0.3  # parts smaller than this, compared with the largest, are dust
 INSIDE = 0.08  # of the image's longer side: a part this long inside the image is writing
@@ -151,12 +155,27 @@ def ink_on_paper(pixels):
     """Tells ink from paper in pixels [h, w, 3]: float32 [h, w], from 0 (paper) to 1 (ink)."""
     grey = along_main_direction(pixels)
     coarse = reduced(grey, COARSE)
-    if at_edge(coarse <= otsu(coarse)).mean() > 0.5:
+    is_clean = np.ptp(at_edge(coarse)) < CLEAN * np.ptp(coarse)
+    if paper_is_dark(coarse):
         grey = -grey
-    ink = darker_than_paper(grey)
-    if thickness(ink) < THICK:
+    ink = darker_than_paper(grey, is_clean)
+    if is_clean or thickness(ink) < THICK:
         return ink
     return min(ink, darker_than_paper(-grey), key=thickness)
+
+
+def paper_is_dark(coarse):
+    """Tells whether the paper is the darker part of grey levels [h, w].
+
+    The paper is what most of the edge is; if neither is much more than half, what most of the
+    corners are, which digits seldom reach.
+    """
+    dark = coarse <= otsu(coarse)
+    share = at_edge(dark).mean()
+    corners = dark[[0, 0, -1, -1], [0, -1, 0, -1]].mean()
+    if abs(share - 0.5) < SURE - 0.5 and corners != 0.5:
+        return corners > 0.5
+    return share > 0.5
 
 
 def along_main_direction(pixels):
@@ -174,19 +193,25 @@ def along_main_direction(pixels):
     return (pixels @ direction).astype(np.float32)
 
 
-def darker_than_paper(grey):
+def darker_than_paper(grey, is_clean=False):
     """Returns the ink, float32 [h, w], in grey levels [h, w] whose paper is light.
 
-    The paper is the closing by a window wider than any stroke. The noise is what is lost when the
-    image is reduced. The texture is the paper's roughness: there is writing on less than three
-    quarters of the pixels, so the 25th percentile of the strength is the bare paper's.
+    Clean paper is of one level, and so is what is left of it in an image that a digit fills.
+    Otherwise the paper is the closing by a window wider than any stroke. The noise is what is lost
+    when the image is reduced. The texture is the paper's roughness: there is writing on less than
+    three quarters of the pixels, so the 25th percentile of the strength is the bare paper's.
     """
     coarse = reduced(grey, COARSE)
-    paper = resized(ndimage.grey_closing(coarse, round(WINDOW * max(coarse.shape))), grey.shape)
-    noise = np.median(abs(grey - resized(coarse, grey.shape)))
+    light = coarse > otsu(coarse)
+    if is_clean or light.mean() < 1 - FILLED:
+        paper = np.median(coarse[light])
+    else:
+        window = round(WINDOW * max(coarse.shape))
+        paper = resized(ndimage.grey_closing(coarse, window), grey.shape)
     strength = np.clip(paper - grey, 0, None)
+    noise = np.median(abs(grey - resized(coarse, grey.shape)))
     texture = min(5 * np.percentile(strength, 25), strength.max() / 2)
-    least = max(LEAST_CONTRAST, 10 * noise, texture)
+    least = max(LEAST_CONTRAST, 10 * noise, TEX * texture)
     ink, pen = written(strength, least)
     if crossings(ink) < 2:
         return ink
