@@ -304,14 +304,15 @@ def clustered_error(correct, people):
 def print_folder(network, folder, files, details):
     """Prints the row of a folder's labelled files, and for details those of the cropped."""
     paths, labels = [path for path, _ in files], np.array([label for _, label in files])
-    people = np.array([str(path.relative_to(folder).parts[0]) for path in paths])
+    people = np.array([path.relative_to(folder).parts[0] for path in paths])
     start = time.process_time()
     images = read(paths, details)
     seconds = time.process_time() - start
     terminal.print_stderr(f"{1000 * seconds / len(files):.0f} ms per image")
     predictions = predict(network, images)
     error, count = clustered_error(predictions == labels, people), len(np.unique(people))
-    print_row("the folder's images", predictions == labels, f" ± {error:.1%}, {count} people")
+    people = f" ± {error:.1%}, {count} people" if count < len(files) else ""  # no subfolders
+    print_row("the folder's images", predictions == labels, people)
     if not details:
         return
     for path, label, prediction in zip(paths, labels, predictions):

@@ -39,7 +39,7 @@ FAINTEST, FULL = 0.42, 0.75  # of the pen's strength: less is not ink; if the pe
 CONTRAST = 0.6  # of the pen's strength, from no ink to full ink
 CLEAN = 0.15  # of the image's range of levels: an edge that differs less is clean paper
 FILLED = 0.25  # of the image: more ink fills it
-THICK = 0.25  # of a digit's longer side: no stroke has so much ink around a pixel
+THICK = 0.22  # of a digit's longer side: no stroke has so much ink around a pixel
 WINDOW = 0.4  # of the image's longer side: no stroke is so thick
 BESIDE = 0.6  # of the tallest part's height
 SPECK, SPECK_AT_EDGE = 0.1, 0.3  # parts smaller than this, compared with the largest, are dust
@@ -118,7 +118,7 @@ def with_usual_strokes(ink):
     Otherwise, at 20x20, a fine pen's strokes would fade, and a marker's would close the loops.
     """
     # Reduced to a grid, a fine pen's strokes are grey.
-    ink = np.minimum(ink / np.median(ink[ink > INK * ink.max()]), 1)
+    ink = ink / ink.max()
     ink = np.pad(ink, 2 * GRID // 10)
     outline = np.hypot(*np.gradient(ink)).sum()
     width = 2 * ink.sum() / outline  # a stroke's outline is about twice its length
