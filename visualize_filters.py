@@ -8,8 +8,9 @@ sub-filters, one per first-layer feature map; --sub-filter chooses the one
 shown.
 
 The post ends by saying that nobody can tell what the second layer looks at.
-From these maps, nobody can. --patches shows it: for each filter, the nine
-patches of test digits that excite it most.
+--patches looks from the other side: it draws, for each filter, the nine patches
+of test digits that excite it most. (A filter that was never trained has its kind
+of stroke, too: see docs/guide.md.)
 
 Also reads checkpoints of the post's own program (TensorFlow 0.x, 1.x).
 
@@ -21,11 +22,10 @@ Example:
 
 import argparse
 
-import numpy as np
-
 import common
 from double_conv import DoubleConv
 from support import checkpoints, figures, input_data, terminal
+from support.quiet import np
 from support.terminal import Failure, integer, print_stderr
 
 
@@ -58,40 +58,45 @@ def strongest_patches(responses, images, size, stride, before):
 
     responses(x), for a batch x of images, float32 [count, 784], is h_conv1 or h_conv2, [count, h,
     w, n]. A response in row i depends on `size` rows of the digit, from row stride * i - before;
-    columns alike. Pixels outside of the digit are 0. Only one place counts per digit, the one that
-    excites the filter most: otherwise the nine would show the same stroke, a pixel apart.
+    columns alike. Pixels outside of the digit are 0. Only the strongest position in each digit
+    counts: otherwise the nine would show the same stroke, a pixel apart.
     """
-    strongest, places = [], []
+    strongest, positions = [], []
     for x in common.batches(images):
         h = responses(x).numpy()
         width = h.shape[2]
         h = h.reshape(len(h), -1, h.shape[-1])  # [count, h * w, n]
         strongest.append(h.max(1))
-        places.append(h.argmax(1))
-    strongest, places = np.concatenate(strongest), np.concatenate(places)  # [10000, n]
+        positions.append(h.argmax(1))
+    strongest, positions = np.concatenate(strongest), np.concatenate(positions)  # [digits, n]
     digits = np.pad(images.reshape(-1, 28, 28), [(0, 0), (before, size), (before, size)])
     patches = []
     for k in range(strongest.shape[1]):
         for digit in strongest[:, k].argsort()[::-1][:9]:
-            row, column = stride * (places[digit, k] // width), stride * (places[digit, k] % width)
+            row, column = np.multiply(stride, divmod(positions[digit, k], width))
             patches.append(digits[digit, row : row + size, column : column + size])
     return np.reshape(patches, [-1, 9, size, size])
 
 
-def visualize_patches(network, images, title):
-    """Draws both layers' filters by what excites them; returns the figure.
+def patches_of_both_layers(network, images):
+    """Returns each layer's strongest patches: float32 [32, 9, 5, 5] and [64, 9, 14, 14].
 
     What does a response depend on, its receptive field? In h_conv1, (i, j) is a sum over 5x5
     pixels, the rows i - 2 to i + 2. Pooling takes two neighbours, so that a row i of h_pool1
     depends on 6 rows, 2i - 2 to 2i + 3. The second convolution takes five of those, i - 2 to i + 2,
     which are 2 pixels apart: 6 + 4 * 2 = 14 rows, from 2(i - 2) - 2 = 2i - 6 to 2i + 7.
     """
-    patches1 = strongest_patches(lambda x: network(x).h_conv1, images, size=5, stride=1, before=2)
-    patches2 = strongest_patches(lambda x: network(x).h_conv2, images, size=14, stride=2, before=6)
+    return (
+        strongest_patches(lambda x: network(x).h_conv1, images, size=5, stride=1, before=2),
+        strongest_patches(lambda x: network(x).h_conv2, images, size=14, stride=2, before=6),
+    )
+
+
+def visualize_patches(network, images, title):
+    """Draws both layers' filters by what excites them; returns the figure."""
     return figures.draw_patches(
         network.W_conv1.numpy()[:, :, 0],  # [5, 5, 32]
-        patches1,
-        patches2,
+        *patches_of_both_layers(network, images),
         "The nine patches of test digits that excite each filter most. Layer 1, the top four rows: "
         f"the filter and 5x5 pixels. Layer 2: 14x14 pixels.\n{title}",
     )
@@ -168,6 +173,7 @@ def main():
     paths = [args.figure_dir / name for name in names]
     for path in paths:
         figures.check_png(path, "--figure-dir")
+    # Before the data: a missing checkpoint should not cost a download.
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
     print_stderr(f"restored {args.checkpoint}")

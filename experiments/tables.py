@@ -5,14 +5,13 @@ In a page, a table stands between two comments:
     <!-- table: ladder -->
     <!-- end of table -->
 
-Its words are English or, in a page *.ja.md, Japanese; its numbers are the same.
+Its labels are English or, in a page *.ja.md, Japanese; its numbers are the same.
 
 Example:
     python -m experiments.tables
-    python -m experiments.tables --check    # names the pages that are behind
+    python -m experiments.tables --check    # names the pages that are out of date
 """
 
-import csv
 import itertools
 import re
 from pathlib import Path
@@ -33,6 +32,7 @@ TAKEN_AWAY = [
     "0.1 in place of 0.2",
     "0.4 in place of 0.2",
     "biases in place of `abs` and 0.2",
+    "without `abs`, biases in place of 0.2",
     "each block's upper left pixel in place of its maximum",
     "each block's mean in place of its maximum",
     "filters frozen",
@@ -49,7 +49,7 @@ SHIFTED = {
     "double": "the second network",
 }
 
-# The tables' words in Japanese; what is not here stays as it is.
+# The tables' labels in Japanese; what is not here stays as it is.
 JAPANESE = {
     # column heads
     "experiment": "実験",
@@ -69,10 +69,9 @@ JAPANESE = {
     "without it": "変更なし",
     "with it": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "学習前の枚数",
-    "dead at the end": "学習後の枚数",
-    "at most": "最大",
-    "at least": "最小",
+    "dead at the start": "学習前に無反応",
+    "nearly dead at the start": "学習前にほぼ無反応",
+    "at the end": "学習後",
     "correlation with the accuracy": "正答率との相関係数",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
@@ -93,7 +92,7 @@ JAPANESE = {
     # changes and networks
     "one layer, test accuracy": "畳み込み 1 層",
     "two layers, test accuracy": "畳み込み 2 層",
-    "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイントを読み込んだとき",
+    "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイント",
     "without `abs`": "`abs` を外す",
     "4 filters": "フィルターを 4 枚にする",
     "filters frozen": "フィルターを初期値に固定する",
@@ -102,6 +101,7 @@ JAPANESE = {
     "0.1 in place of 0.2": "0.2 を 0.1 にする",
     "0.4 in place of 0.2": "0.2 を 0.4 にする",
     "biases in place of `abs` and 0.2": "`abs` と 0.2 の代わりにバイアス",
+    "without `abs`, biases in place of 0.2": "`abs` なしで、0.2 の代わりにバイアス",
     "a bias per filter in place of abs and 0.2": "`abs` と 0.2 の代わりにバイアス",
     "each block's upper left pixel in place of its maximum": "最大値の代わりに左上のピクセル",
     "each block's mean in place of its maximum": "最大値の代わりに平均",
@@ -129,13 +129,15 @@ JAPANESE = {
 def numbers():
     """The post's test accuracies, those of its code under TensorFlow 0.12.1, and ours."""
     columns = ["", "the post", "the post's code, run under TF 0.12.1", "this repository", "command"]
-    single, double = (f"{luck.read(name)[1]:g}" for name in ("single", "double"))
-    checkpoint = "`python visualize_filters.py CHECKPOINT`"
-    return columns, [
-        ["one layer, test accuracy", "0.975", "0.9745", single, "`python single_conv.py`"],
-        ["two layers, test accuracy", "0.9924", "0.9925", double, "`python double_conv.py`"],
-        ["the post's program's checkpoint, restored here", "", "0.9925", "0.9925", checkpoint],
-    ]
+    table = []
+    for layers, name in ("one layer", "single"), ("two layers", "double"):
+        theirs = luck.the_posts(f"post_{name}.py")
+        cells = theirs["the_post"], theirs["tensorflow_0.12.1"], f"{luck.read(name)[1]:g}"
+        table.append([f"{layers}, test accuracy", *cells, f"`python {name}_conv.py`"])
+    double = luck.the_posts("post_double.py")
+    restored = ["the post's program's checkpoint, restored here", ""]
+    restored += [double["tensorflow_0.12.1"], double["checkpoint_restored_here"]]
+    return columns, [*table, [*restored, "`python visualize_filters.py CHECKPOINT`"]]
 
 
 def accuracies(folder):
@@ -165,7 +167,7 @@ def changes(names):
         folder, without, with_it = luck.CHANGES[name]
         before, after = luck.read(without, folder), luck.read(with_it, folder)
         both = before.keys() & after.keys()
-        means = (f"{np.mean([found[seed] for seed in both]):.4f}" for found in (before, after))
+        means = (f"{np.mean([side[seed] for seed in both]):.4f}" for side in (before, after))
         _, count, difference, _, p, worse = luck.change(name)
         table.append([name, count, *means, difference, p, worse])
     columns = ["change", "seeds", "without it", "with it", "mean difference ± its standard error"]
@@ -174,57 +176,57 @@ def changes(names):
 
 def rows(name):
     """Returns the rows of a CSV file in the folders of the Xeon: {column: text}."""
-    found = []
-    for folder in luck.FLOAT32, luck.BFLOAT16:
-        path = seeds.FOLDER / folder / f"{name}.csv"
-        if path.exists():
-            with open(path, newline="") as file:
-                found += csv.DictReader(file)
-    return found
+    paths = (seeds.FOLDER / folder / f"{name}.csv" for folder in (luck.FLOAT32, luck.BFLOAT16))
+    return [row for path in paths for row in seeds.rows(path)]
 
 
-def mean(found, column):
-    """Returns the mean of a column's numbers in some rows, four digits."""
-    return f"{np.mean([float(row[column]) for row in found]):.4f}"
+def mean(group, column):
+    """Returns the mean of a column's numbers in a group of rows, to four decimals."""
+    return f"{np.mean([float(row[column]) for row in group]):.4f}"
 
 
 def shifts():
     """The test accuracy on moved digits, a mean of all directions and seeds."""
     moved = rows("shifts")
     table = []
-    for name, words in SHIFTED.items():
+    for name, label in SHIFTED.items():
         mine = [row for row in moved if row["experiment"] == name]
         by_pixels = [[row for row in mine if row["pixels"] == str(n)] for n in range(5)]
         count = len({row["seed"] for row in mine})
-        table.append([words, str(count), *(mean(found, "test_accuracy") for found in by_pixels)])
+        table.append([label, str(count), *(mean(group, "test_accuracy") for group in by_pixels)])
     return ["pixels moved", "seeds", "0", "1", "2", "3", "4"], table
 
 
 def dead_filters():
-    """How many of 16 filters are dead, and whether that explains the accuracy."""
-    columns = ["", "seeds", "dead at the start", "dead at the end", "at most", "at least"]
-    columns.append("correlation with the accuracy")
+    """How many filters are dead or nearly dead, and whether that explains the accuracy."""
+    columns = ["", "seeds", "dead at the start", "at the end", "nearly dead at the start"]
+    columns += ["at the end", "correlation with the accuracy"]
     table = []
-    for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
+    for name, label in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
         mine = [row for row in rows("dead_filters") if row["experiment"] == name]
-        dead = np.array([int(row["dead_at_end"]) for row in mine])
-        start = np.mean([int(row["dead_at_start"]) for row in mine])
+        columns_of_counts = [
+            f"{kind}_at_{when}" for kind in ("dead", "nearly_dead") for when in ("start", "end")
+        ]
+        counts = {
+            column: np.array([int(row[column]) for row in mine]) for column in columns_of_counts
+        }
+        cells = [f"{counts[column].sum()} of {16 * len(mine)}" for column in columns_of_counts]
+        both = counts["dead_at_end"] + counts["nearly_dead_at_end"]
         accuracy = [float(row["test_accuracy"]) for row in mine]
-        found = f"{np.corrcoef(dead, accuracy)[0, 1]:.2f}" if np.ptp(dead) else ""
-        counts = [f"{start:.1f}", f"{dead.mean():.1f}", str(dead.max()), str(dead.min())]
-        table.append([words, str(len(mine)), *counts, found])
+        correlation = f"{np.corrcoef(both, accuracy)[0, 1]:.2f}" if both.any() else ""
+        table.append([label, str(len(mine)), *cells, correlation])
     return columns, table
 
 
 def training_accuracy():
     """The accuracy on the training set beside that on the test set."""
     table = []
-    for name, words in {"double": "dropout", "double-without-dropout": "no dropout"}.items():
+    for name, label in {"double": "dropout", "double-without-dropout": "no dropout"}.items():
         mine = [row for row in rows("training_accuracy") if row["experiment"] == name]
         training = np.array([float(row["training_accuracy"]) for row in mine])
         wrong = f"{55000 * (1 - training.mean()):.0f}"
         accuracy = f"{training.mean():.5f}"
-        table.append([words, str(len(mine)), accuracy, wrong, mean(mine, "test_accuracy")])
+        table.append([label, str(len(mine)), accuracy, wrong, mean(mine, "test_accuracy")])
     columns = ["", "seeds", "training accuracy", "mistakes of 55,000", "test accuracy"]
     return columns, table
 
@@ -232,16 +234,16 @@ def training_accuracy():
 def patches():
     """How alike the nine patches of a filter are, a mean of all filters and seeds."""
     table = []
-    for network, words in {
+    for network, label in {
         "untrained": "before training",
         "trained": "after 20,001 steps",
-        "train_data-20000": "the post's checkpoint",
+        "the post's": "the post's checkpoint",
     }.items():
         mine = [row for row in rows("patches") if row["network"] == network]
         layers = [[row for row in mine if row["layer"] == layer] for layer in "12"]
-        alike = [np.nanmean([float(row["correlation"]) for row in found]) for found in layers]
+        alike = [np.nanmean([float(row["correlation"]) for row in layer]) for layer in layers]
         count = len({row["seed"] for row in mine})
-        table.append([words, str(count), *(f"{x:.2f}" for x in alike)])
+        table.append([label, str(count), *(f"{x:.2f}" for x in alike)])
     return ["network", "seeds", "first layer's 32", "second layer's 64"], table
 
 
@@ -291,17 +293,17 @@ def with_tables(page):
 def main():
     parser = terminal.parser(__doc__)
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if a page is behind"
+        "--check", action="store_true", help="write nothing; fail if a page is out of date"
     )
     args = parser.parse_args()
     pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-    behind = [page for page in pages if with_tables(page) != page.read_text()]
-    names = ", ".join(str(page.relative_to(ROOT)) for page in behind)
-    if args.check and behind:
-        raise terminal.Failure(f"{names}: behind the results; run python -m experiments.tables")
-    for page in behind:
+    old = [page for page in pages if with_tables(page) != page.read_text()]
+    names = ", ".join(str(page.relative_to(ROOT)) for page in old)
+    if args.check and old:
+        raise terminal.Failure(f"out of date: {names}; run python -m experiments.tables")
+    for page in old:
         page.write_text(with_tables(page))
-    terminal.print_stderr(f"written: {names}" if behind else "all tables are up to date")
+    terminal.print_stderr(f"written: {names}" if old else "all tables are up to date")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ KILLS=30 pytest tests/test_checkpoints.py -k killed kills more often than the us
 import functools
 import json
 import os
+import pathlib
 import random
 import shutil
 import signal
@@ -233,22 +234,6 @@ def test_another_number_of_features_is_one_line_per_checkpoint(undisturbed, smal
     assert files_in(folder) == before
 
 
-def test_checkpoint_of_an_earlier_version_is_resumed(undisturbed, small_data, copy, small_network):
-    """Up to commit 0ea0f61, settings had more keys, and save_counter was counted."""
-    path = copy / "train_data-40"
-    settings = settings_of(path) | {"cpu": "Xeon, cores: 16"}
-    checkpoint = checkpoint_with(small_network, settings, step=40)
-    checkpoint.restore(str(path))
-    checkpoint.settings.assign(json.dumps(settings))
-    checkpoint.save_counter.assign(9)
-    checkpoint.write(str(path))
-    for step in (45, 50, 55, 60):
-        checkpoints.delete_checkpoint(copy / f"train_data-{step}")
-    _, err = train(copy, small_data, "--steps", 60, "--resume")
-    assert f"resuming from {path}" in err.splitlines()
-    assert_same_run(copy, undisturbed[0], 60)
-
-
 def test_backup_with_another_name_is_neither_resumed_nor_deleted(small_data, copy, tmp_path):
     """Promise 3."""
     rename_checkpoint(copy, 40, "train_data-100-best")
@@ -343,7 +328,8 @@ def test_ctrl_c_is_one_line_and_other_signals_end_it_as_any_program(small_data, 
     code, _, err = both[signal.SIGINT].wait()
     assert code == 130
     _, stopped = err.splitlines()  # the first is about the data
-    assert stopped == "double_conv.py: stopped; --resume continues from the newest checkpoint"
+    advice = "--resume continues from the newest checkpoint, if any"
+    assert stopped == f"double_conv.py: stopped; {advice}"
     code, _, err = both[signal.SIGTERM].wait()
     assert code == -signal.SIGTERM
     assert len(err.splitlines()) == 1
@@ -451,6 +437,16 @@ def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
     assert files_in(copy) == before
 
 
+@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
+def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
+    """Promise 3."""
+    (copy / "file").touch()
+    args = ["--steps", 0, "--overwrite", option, copy / "file"]
+    _, err = train(copy, small_data, *args, code=1)
+    assert err.splitlines()[-1].endswith(f"choose another {option}")
+    assert saved_steps(copy) == [60, 55, 50, 45, 40]
+
+
 EACH_WAY = "", "--resume", "--overwrite"
 
 
@@ -512,13 +508,6 @@ def test_folder_that_cannot_be_made_is_named_with_its_option(small_data, tmp_pat
     message = f"double_conv.py: {folder}: File exists; choose another --checkpoint-dir"
     assert err.splitlines()[-1] == message
     assert folder.read_text() == "mine"
-
-
-def test_folder_that_tensorflow_takes_for_a_pattern_is_refused(small_data, tmp_path):
-    folder = tmp_path / "run [1]"
-    out, err = train(tmp_path, small_data, "--checkpoint-dir", folder, "--steps", 0, code=1)
-    assert out == ""
-    assert f"{folder}: TensorFlow takes this path for a pattern" in err.splitlines()[-1]
 
 
 # ------------------------------------------------------------------------------------ restore
@@ -597,17 +586,6 @@ def test_missing_checkpoint_lists_what_is_there(undisturbed, tmp_path):
         assert failure_of_restore(network, path) == message
 
 
-@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
-def test_truncated_checkpoint_is_not_restored(copy, small_network, suffix):
-    """Promise 4."""
-    file = copy / f"train_data-60.{suffix}"
-    file.write_bytes(file.read_bytes()[:1000])
-    message = f"{copy / 'train_data-60'}: unreadable, corrupt, or from a different network: "
-    line = failure_of_restore(small_network, copy / "train_data-60")
-    assert line.startswith(message)
-    assert len(line) > len(message)
-
-
 def test_checkpoint_of_a_different_network_is_not_restored(undisturbed):
     path = undisturbed[0] / "train_data-60"
     message = failure_of_restore(DoubleConv(), path)
@@ -623,26 +601,67 @@ def test_weights_that_are_not_finite_are_not_restored(trained, tmp_path, value):
     assert failure_of_restore(DoubleConv(), path) == message
 
 
-def test_checkpoint_that_may_not_be_read_is_named(copy, small_network):
-    (copy / "train_data-60.index").chmod(0)
-    if os.access(copy / "train_data-60.index", os.R_OK):
-        pytest.skip("root may read everything")
+# ------------------------------------------------------------------- what users' folders hold
+
+
+@pytest.mark.parametrize("name", ["run [1]", "run\\1"])
+@pytest.mark.parametrize("script", ["double_conv.py", "visualize_filters.py"])
+def test_path_that_tensorflow_takes_for_a_pattern_is_refused_first(script, name, tmp_path):
+    """Promise 4. Ten minutes of training could be saved there, but not restored."""
+    folder = tmp_path / name
+    args = ["--checkpoint-dir", folder] if script == "double_conv.py" else [folder / "train_data-5"]
+    _, err = run(script, *args, code=1)
+    message = f"{script}: {args[-1]}: TensorFlow takes this path for a pattern; rename"
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+    assert not folder.exists()
+
+
+def test_data_without_its_index_name_the_missing_file(copy, small_network):
+    (copy / "train_data-60.index").unlink()
     line = failure_of_restore(small_network, copy / "train_data-60")
-    message = f"{copy / 'train_data-60'}: unreadable, corrupt, or from a different network: "
-    assert line == f"{message}{copy / 'train_data-60.index'}: Permission denied"
+    assert line.startswith(f"{copy / 'train_data-60'}.index is missing; copy it too")
 
 
-@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
-def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
-    """Promise 3."""
-    (copy / "file").touch()
-    args = ["--steps", 0, "--overwrite", option, copy / "file"]
-    _, err = train(copy, small_data, *args, code=1)
-    assert err.splitlines()[-1].endswith(f"choose another {option}")
-    assert saved_steps(copy) == [60, 55, 50, 45, 40]
+@pytest.mark.parametrize(("suffix", "size"), [("index", 10), ("data-00000-of-00001", 1000)])
+def test_file_that_was_not_copied_to_its_end_is_called_incomplete(
+    copy, small_network, suffix, size
+):
+    os.truncate(copy / f"train_data-60.{suffix}", size)
+    assert ": incomplete file (" in failure_of_restore(small_network, copy / "train_data-60")
 
 
-def test_folder_called_checkpoint_is_in_the_way(small_data, tmp_path):
-    (tmp_path / "checkpoint").mkdir()
-    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
-    assert f"{tmp_path / 'checkpoint'} is in the way; move it" in err.splitlines()[-1]
+def test_users_data_without_an_index_are_never_overwritten(small_data, theirs, tmp_path):
+    """Promise 3. A checkpoint of the user's, copied by halves."""
+    (theirs / "train_data-5.data-00000-of-00001").write_text("mine")
+    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
+        assert line.startswith(f"double_conv.py: {folder / 'train_data-5'} was not written by this")
+
+
+def test_save_killed_between_its_data_and_its_index_is_resumed(undisturbed, small_data, copy):
+    """Promise 2. TensorFlow moves the data out of the folder _temp before it writes the index."""
+    (copy / "train_data-60_temp").mkdir()
+    index = copy / "train_data-60.index"
+    index.rename(copy / "train_data-60_temp" / "part-00000-of-00001.index")
+    out, _ = train(copy, small_data, "--steps", 60, "--resume")
+    assert out.startswith("step 60")
+    assert_same_run(copy, undisturbed[0], 60)
+
+
+def kill_after_the_first_deletion():
+    def unlink(path, missing_ok):
+        os.unlink(path)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    pathlib.Path.unlink = unlink
+
+
+@pytest.mark.parametrize("option", ["--resume", "--overwrite"])
+def test_run_killed_between_deletions_goes_on(option, undisturbed, small_data, tmp_path):
+    """Promise 2. It has deleted one of the two files of a checkpoint."""
+    before = kill_after_the_first_deletion
+    train(tmp_path, small_data, "--steps", 60, before=before, code=-signal.SIGKILL)
+    assert saved_steps(tmp_path)[0] == 25
+    train(tmp_path, small_data, "--steps", 60, option)
+    if option == "--resume":
+        assert_same_run(tmp_path, undisturbed[0], 60)

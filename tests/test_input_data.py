@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import http.server
+import importlib.util
 import os
 import re
 import shutil
@@ -45,15 +46,6 @@ def small_mnist(small_data, monkeypatch):
 
 
 # -------------------------------------------------------------------------------------- files
-
-
-def test_images_are_the_files_pixels_times_float32_1_255(small_data):
-    test = read_data_sets(small_data).test
-    pixels = np.frombuffer(unpacked(small_data / f"{TEST_IMAGES}.gz"), np.uint8, offset=16)
-    expected = pixels.reshape(500, 784).astype(np.float32) * np.float32(1 / 255)
-    assert test.images.dtype == np.float32
-    np.testing.assert_array_equal(test.images, expected)
-    np.testing.assert_array_equal(test.next_batch(500)[0], expected)
 
 
 def test_labels_are_one_hot(small_data):
@@ -113,11 +105,6 @@ def test_folder_with_a_files_name_is_passed_over(small_mnist, tmp_path):
     assert read_data_sets(tmp_path, "mnist").name == "MNIST"
 
 
-def test_mnist_gets_no_label_and_no_remark(small_mnist, capsys):
-    assert read_data_sets(small_mnist).name == "MNIST"
-    assert capsys.readouterr().err == ""
-
-
 def test_real_mnist_is_recognized(mnist_dir, capsys):
     mnist = read_data_sets(mnist_dir)
     assert mnist.name == "MNIST"
@@ -159,12 +146,6 @@ def test_skipping_batches_is_like_taking_them(small_data):
     for expected in batches[17:]:
         for one, other in zip(direct.next_batch(50), expected):
             np.testing.assert_array_equal(one, other)
-
-
-def test_another_seed_gives_another_order(small_data):
-    one, other = (read_data_sets(small_data, seed=seed).train for seed in (1, 2))
-    assert np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
-    assert not np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
 
 
 # --------------------------------------------------------------------------- files with errors
@@ -438,7 +419,7 @@ def test_without_mnist_a_run_is_labelled_and_tells_what_to_do(mirrors, data_dir)
     assert out.splitlines()[-1].endswith(" (rendered digits, not MNIST)")
     line = "=" * 78
     url = f"{server.url}{GZIPPED[0]}"
-    assert err.splitlines()[:8] == [
+    assert err.splitlines()[:7] == [
         f"downloading {url} to {data_dir}",
         f"could not download it: 404 Client Error: Not Found for url: {url}",
         line,
@@ -447,9 +428,7 @@ def test_without_mnist_a_run_is_labelled_and_tells_what_to_do(mirrors, data_dir)
         "could not download MNIST; try again with network access, or put its four files in "
         f"{data_dir}: {', '.join(GZIPPED)}.",
         line,
-        err.splitlines()[7],
     ]
-    assert err.splitlines()[7].startswith(f"curves: {data_dir.parent}/logs/")
 
 
 def test_required_mnist_that_is_unavailable_ends_the_run(mirrors, data_dir):
@@ -483,14 +462,6 @@ def test_killed_download_leaves_nothing_under_the_real_name(mirrors, data_dir):
     assert not (data_dir / GZIPPED[0]).exists()
 
 
-def test_full_disk_leaves_nothing_of_a_download(mirrors, data_dir):
-    """Promises 4 and 6."""
-    mirrors("intact")
-    _, err = start_run(data_dir, "--dataset", "mnist", size=10000).result(code=1)
-    assert "could not download it: File too large" in err
-    assert list(data_dir.iterdir()) == []
-
-
 def test_download_has_a_bar_on_a_terminal(mirrors, small_data, data_dir):
     mirrors("pauses")
     for name in GZIPPED[1:]:
@@ -500,15 +471,6 @@ def test_download_has_a_bar_on_a_terminal(mirrors, small_data, data_dir):
         shown = read()
     total = tqdm.format_sizeof((data_dir / GZIPPED[0]).stat().st_size)
     assert re.search(rf"[1-9]\d*%\|[^|]*\| [\d.]+[kM]/{total} \[.*B/s\]", shown)
-
-
-def test_data_dir_that_cannot_be_written_is_one_line(data_dir):
-    """Promise 4."""
-    data_dir.chmod(0o500)
-    if os.access(data_dir, os.W_OK):
-        pytest.skip("root may write all")
-    with pytest.raises(Failure, match="Permission denied; choose another --data-dir"):
-        read_data_sets(data_dir)
 
 
 # --------------------------------------------------------------------------- rendered digits
@@ -521,3 +483,34 @@ def test_rendered_digits_are_as_many_as_mnists_and_labelled(capsys, tmp_path):
     assert rendered.test.images.shape == (10000, 784)
     assert capsys.readouterr().err == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_not_taken_for_a_lack_of_network(mirrors, data_dir):
+    """Promises 4 and 6."""
+    mirrors("intact")
+    out, err = start_run(data_dir, size=10000).result(code=1)
+    assert out == ""
+    line = "could not download it: File too large; choose another --data-dir"
+    assert err.splitlines()[-1] == f"single_conv.py: {line}"
+    assert list(data_dir.iterdir()) == []
+
+
+def test_a_failure_of_tls_is_told_in_words(mirrors, data_dir, monkeypatch, capsys):
+    """Behind a company's proxy; here, a server that does not speak TLS."""
+    (server,) = mirrors("intact")
+    monkeypatch.setattr(input_data, "MIRRORS", [server.url.replace("http", "https")])
+    with pytest.raises(ConnectionError):
+        read_data_sets(data_dir, "mnist")
+    message = "could not download it: TLS failed: its certificate is not trusted, or a proxy is"
+    assert message in capsys.readouterr().err
+
+
+def test_a_proxy_that_cannot_be_used_is_told_in_words(mirrors, data_dir, monkeypatch, capsys):
+    if importlib.util.find_spec("socks"):
+        pytest.skip("needs a Python without PySocks")
+    mirrors("intact")
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(ConnectionError):
+        read_data_sets(data_dir, "mnist")
+    assert "could not download it: the proxy cannot be used: " in capsys.readouterr().err

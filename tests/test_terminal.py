@@ -68,7 +68,7 @@ REASONS = {
     "of a file": (OSError(28, "No space left", "a/b"), "a/b: No space left"),
     "own text": (ConnectionError("could not download MNIST"), "could not download MNIST"),
     "of memory": (MemoryError(), "out of memory"),
-    "NumPy's": (MemoryError("Unable to allocate 9 TiB"), "Unable to allocate 9 TiB"),
+    "NumPy's": (MemoryError("Unable to allocate 9 TiB"), "out of memory"),
     "TensorFlow's": (
         tf.errors.ResourceExhaustedError(
             None, None, "{{function_node __wrapped__SaveV2}} a/b; No space [Op:SaveV2] \nnode {}"
