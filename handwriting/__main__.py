@@ -89,14 +89,14 @@ def find_mistakes(network, test):
 
 
 def draw_figures(network, digits, count, title):
-    """Returns three figures of the first `count` digits: both layers, and the predictions."""
+    """Yields three figures of the first `count` digits: both layers, and the predictions.
+
+    One after the other: those of a hundred digits, together, would take gigabytes of memory.
+    """
     images, y_conv = digits.images[:count], digits.y_conv[:count]
-    layers = visualize(network, images, 1, digits.description, title)
+    yield from visualize(network, images, 1, digits.description, title)
     heading = f"Probabilities of the ten digits for {len(images)} {digits.description}\n{title}"
-    return [
-        *layers,
-        predictions.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
-    ]
+    yield predictions.draw_predictions(images, y_conv, heading, digits.labels, digits.names)
 
 
 def options():
