@@ -89,14 +89,13 @@ def find_mistakes(network, test):
 
 
 def draw_figures(network, digits, count, title):
-    """Yields three figures of the first `count` digits: both layers, and the predictions.
-
-    One after the other: those of a hundred digits, together, would take gigabytes of memory.
-    """
+    """Returns three figures of the first `count` digits: both layers, and the predictions."""
     images, y_conv = digits.images[:count], digits.y_conv[:count]
-    yield from visualize(network, images, 1, digits.description, title)
     heading = f"Probabilities of the ten digits for {len(images)} {digits.description}\n{title}"
-    yield predictions.draw_predictions(images, y_conv, heading, digits.labels, digits.names)
+    return [
+        *visualize(network, images, 1, digits.description, title),
+        predictions.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
+    ]
 
 
 def options():
