@@ -93,7 +93,7 @@ JAPANESE = {
     # changes and networks
     "one layer, test accuracy": "畳み込み 1 層の正答率",
     "two layers, test accuracy": "畳み込み 2 層の正答率",
-    "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイントを読み込む",
+    "the post's program's checkpoint, restored here": "記事のチェックポイントを読み込む",
     "without `abs`": "`abs` を外す",
     "4 filters": "フィルターを 4 枚にする",
     "filters frozen": "フィルターを初期値に固定する",
