@@ -233,22 +233,6 @@ def test_another_number_of_features_is_one_line_per_checkpoint(undisturbed, smal
     assert files_in(folder) == before
 
 
-def test_checkpoint_of_an_earlier_version_is_resumed(undisturbed, small_data, copy, small_network):
-    """Up to commit 0ea0f61, settings had more keys, and save_counter was counted."""
-    path = copy / "train_data-40"
-    settings = settings_of(path) | {"cpu": "Xeon, cores: 16"}
-    checkpoint = checkpoint_with(small_network, settings, step=40)
-    checkpoint.restore(str(path))
-    checkpoint.settings.assign(json.dumps(settings))
-    checkpoint.save_counter.assign(9)
-    checkpoint.write(str(path))
-    for step in (45, 50, 55, 60):
-        checkpoints.delete_checkpoint(copy / f"train_data-{step}")
-    _, err = train(copy, small_data, "--steps", 60, "--resume")
-    assert f"resuming from {path}" in err.splitlines()
-    assert_same_run(copy, undisturbed[0], 60)
-
-
 def test_backup_with_another_name_is_neither_resumed_nor_deleted(small_data, copy, tmp_path):
     """Promise 3."""
     rename_checkpoint(copy, 40, "train_data-100-best")
@@ -451,6 +435,16 @@ def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
     assert files_in(copy) == before
 
 
+@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
+def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
+    """Promise 3."""
+    (copy / "file").touch()
+    args = ["--steps", 0, "--overwrite", option, copy / "file"]
+    _, err = train(copy, small_data, *args, code=1)
+    assert err.splitlines()[-1].endswith(f"choose another {option}")
+    assert saved_steps(copy) == [60, 55, 50, 45, 40]
+
+
 EACH_WAY = "", "--resume", "--overwrite"
 
 
@@ -621,28 +615,3 @@ def test_weights_that_are_not_finite_are_not_restored(trained, tmp_path, value):
     tf.train.Checkpoint(network=trained).write(str(path))
     message = f"{path}: b_conv2 is not finite: the training diverged"
     assert failure_of_restore(DoubleConv(), path) == message
-
-
-def test_checkpoint_that_may_not_be_read_is_named(copy, small_network):
-    (copy / "train_data-60.index").chmod(0)
-    if os.access(copy / "train_data-60.index", os.R_OK):
-        pytest.skip("root may read everything")
-    line = failure_of_restore(small_network, copy / "train_data-60")
-    message = f"{copy / 'train_data-60'}: unreadable, corrupt, or from a different network: "
-    assert line == f"{message}{copy / 'train_data-60.index'}: Permission denied"
-
-
-@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
-def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
-    """Promise 3."""
-    (copy / "file").touch()
-    args = ["--steps", 0, "--overwrite", option, copy / "file"]
-    _, err = train(copy, small_data, *args, code=1)
-    assert err.splitlines()[-1].endswith(f"choose another {option}")
-    assert saved_steps(copy) == [60, 55, 50, 45, 40]
-
-
-def test_folder_called_checkpoint_is_in_the_way(small_data, tmp_path):
-    (tmp_path / "checkpoint").mkdir()
-    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
-    assert f"{tmp_path / 'checkpoint'} is in the way; move it" in err.splitlines()[-1]

@@ -47,15 +47,6 @@ def small_mnist(small_data, monkeypatch):
 # -------------------------------------------------------------------------------------- files
 
 
-def test_images_are_the_files_pixels_times_float32_1_255(small_data):
-    test = read_data_sets(small_data).test
-    pixels = np.frombuffer(unpacked(small_data / f"{TEST_IMAGES}.gz"), np.uint8, offset=16)
-    expected = pixels.reshape(500, 784).astype(np.float32) * np.float32(1 / 255)
-    assert test.images.dtype == np.float32
-    np.testing.assert_array_equal(test.images, expected)
-    np.testing.assert_array_equal(test.next_batch(500)[0], expected)
-
-
 def test_labels_are_one_hot(small_data):
     test = read_data_sets(small_data).test
     digits = np.frombuffer(unpacked(small_data / f"{TEST_LABELS}.gz"), np.uint8, offset=8)
@@ -113,11 +104,6 @@ def test_folder_with_a_files_name_is_passed_over(small_mnist, tmp_path):
     assert read_data_sets(tmp_path, "mnist").name == "MNIST"
 
 
-def test_mnist_gets_no_label_and_no_remark(small_mnist, capsys):
-    assert read_data_sets(small_mnist).name == "MNIST"
-    assert capsys.readouterr().err == ""
-
-
 def test_real_mnist_is_recognized(mnist_dir, capsys):
     mnist = read_data_sets(mnist_dir)
     assert mnist.name == "MNIST"
@@ -159,12 +145,6 @@ def test_skipping_batches_is_like_taking_them(small_data):
     for expected in batches[17:]:
         for one, other in zip(direct.next_batch(50), expected):
             np.testing.assert_array_equal(one, other)
-
-
-def test_another_seed_gives_another_order(small_data):
-    one, other = (read_data_sets(small_data, seed=seed).train for seed in (1, 2))
-    assert np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
-    assert not np.array_equal(one.next_batch(600)[0], other.next_batch(600)[0])
 
 
 # --------------------------------------------------------------------------- files with errors
@@ -438,7 +418,7 @@ def test_without_mnist_a_run_is_labelled_and_tells_what_to_do(mirrors, data_dir)
     assert out.splitlines()[-1].endswith(" (rendered digits, not MNIST)")
     line = "=" * 78
     url = f"{server.url}{GZIPPED[0]}"
-    assert err.splitlines()[:8] == [
+    assert err.splitlines()[:7] == [
         f"downloading {url} to {data_dir}",
         f"could not download it: 404 Client Error: Not Found for url: {url}",
         line,
@@ -447,9 +427,7 @@ def test_without_mnist_a_run_is_labelled_and_tells_what_to_do(mirrors, data_dir)
         "could not download MNIST; try again with network access, or put its four files in "
         f"{data_dir}: {', '.join(GZIPPED)}.",
         line,
-        err.splitlines()[7],
     ]
-    assert err.splitlines()[7].startswith(f"curves: {data_dir.parent}/logs/")
 
 
 def test_required_mnist_that_is_unavailable_ends_the_run(mirrors, data_dir):
@@ -500,15 +478,6 @@ def test_download_has_a_bar_on_a_terminal(mirrors, small_data, data_dir):
         shown = read()
     total = tqdm.format_sizeof((data_dir / GZIPPED[0]).stat().st_size)
     assert re.search(rf"[1-9]\d*%\|[^|]*\| [\d.]+[kM]/{total} \[.*B/s\]", shown)
-
-
-def test_data_dir_that_cannot_be_written_is_one_line(data_dir):
-    """Promise 4."""
-    data_dir.chmod(0o500)
-    if os.access(data_dir, os.W_OK):
-        pytest.skip("root may write all")
-    with pytest.raises(Failure, match="Permission denied; choose another --data-dir"):
-        read_data_sets(data_dir)
 
 
 # --------------------------------------------------------------------------- rendered digits

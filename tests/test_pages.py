@@ -12,8 +12,9 @@ from processes import ROOT, run
 
 FOLDERS = ("docs", "handwriting", "experiments", "bench")
 PAGES = [ROOT / "README.md", *(path for name in FOLDERS for path in ROOT.glob(f"{name}/*.md"))]
-CODE = [path for path in ROOT.rglob("*.py") if "tests" not in path.relative_to(ROOT).parts]
-ALL_CODE = "\n".join(path.read_text() for path in CODE)
+FILES = [path for name in (*FOLDERS, "support", "tests") for path in ROOT.glob(f"{name}/**/*")]
+FILES += list(ROOT.glob("*"))
+ALL_CODE = "\n".join(path.read_text() for path in FILES if path.suffix == ".py")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -58,16 +59,21 @@ def test_tables_of_numbers_are_those_of_the_results():
 
 
 def commands(page):
-    """Returns the commands that run a program of ours: [[program, argument, ...]]."""
+    """Returns the commands that run a program of ours: [(program, argument, ...)].
+
+    In the text, a program without arguments is only named, and an argument may stand for others.
+    """
     blocks = "\n".join(text for name, text in BLOCK.findall(page.read_text()) if name == "sh")
-    lines = blocks.replace(" && ", "\n").splitlines() + spans(prose(page))
+    lines = blocks.replace(" && ", "\n").splitlines()
+    examples = [span for span in spans(prose(page)) if not re.search(r"\b[A-Z]{3,}|\.\.\.", span)]
     found = []
-    for line in lines:
+    for line in lines + examples:
         if match := re.match(r"(?:%run|!?(?:\S*/)?python) (?:-m )?([\w./]+)", line):
             program = match[1]
-            if program.endswith(".py") or (ROOT / program.split(".")[0]).is_dir():
-                arguments = re.split(r" [>|#] ?", line[match.end() :])[0]
-                found.append((program, *shlex.split(arguments)))
+            arguments = shlex.split(re.split(r" [>|#] ?", line[match.end() :])[0])
+            is_ours = program.endswith(".py") or (ROOT / program.split(".")[0]).is_dir()
+            if is_ours and (arguments or line in lines):
+                found.append((program, *arguments))
     return found
 
 
@@ -110,7 +116,7 @@ def test_every_command_parses(command, monkeypatch):
 def test_commands_are_found():
     programs = {program for program, *_ in COMMANDS}
     scripts = {"single_conv.py", "double_conv.py", "visualize_filters.py"}
-    assert scripts | {"handwriting", "experiments.seeds", "bench.compare"} <= programs
+    assert scripts | {"handwriting", "bench.compare"} <= programs
 
 
 # ---------------------------------------------------------------------------- code blocks, names
@@ -164,9 +170,8 @@ def test_every_name_and_every_file_exists(page):
     typed = "\n".join(blocks(page))
     for span in spans(text):
         if FILE.fullmatch(span):
-            name = span.rstrip("/")
-            found = [*ROOT.glob(name), *page.parent.glob(name)]
-            assert found or name in ALL_CODE or name in typed, span
+            found = any(path.match(span) for path in FILES)
+            assert found or span.strip("/") in ALL_CODE or span in typed, span
         elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", span):
             assert resolves(span), span
         elif re.fullmatch(r"[A-Za-z]+_\w+", span) and not span.isupper():
