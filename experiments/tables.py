@@ -69,11 +69,10 @@ JAPANESE = {
     "without it": "変更なし",
     "with it": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "学習前の枚数(平均)",
-    "dead at the end": "学習後の枚数(平均)",
-    "at most": "学習後の最大",
-    "at least": "学習後の最小",
-    "correlation with the accuracy": "正答率との相関係数",
+    "dead at the start": "学習前の枚数",
+    "dead at the end": "学習後の枚数",
+    "accuracy of seeds with none": "死んだフィルターのないシードの正答率",
+    "of seeds with a dead one": "死んだフィルターのあるシードの正答率",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
     "network": "ネットワーク",
@@ -201,18 +200,20 @@ def shifts():
 
 
 def dead_filters():
-    """How many of 16 filters are dead, and whether that explains the accuracy."""
-    columns = ["", "seeds", "dead at the start", "dead at the end", "at most", "at least"]
-    columns.append("correlation with the accuracy")
+    """How many filters are dead, and whether seeds with a dead one are worse."""
+    columns = ["", "seeds", "dead at the start", "dead at the end"]
+    columns += ["accuracy of seeds with none", "of seeds with a dead one"]
     table = []
     for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
         mine = [row for row in rows("dead_filters") if row["experiment"] == name]
-        dead = np.array([int(row["dead_at_end"]) for row in mine])
-        start = np.mean([int(row["dead_at_start"]) for row in mine])
-        accuracy = [float(row["test_accuracy"]) for row in mine]
-        found = f"{np.corrcoef(dead, accuracy)[0, 1]:.2f}" if np.ptp(dead) else ""
-        counts = [f"{start:.1f}", f"{dead.mean():.1f}", str(dead.max()), str(dead.min())]
-        table.append([words, str(len(mine)), *counts, found])
+        counts = []
+        for when in "dead_at_start", "dead_at_end":
+            dead = sum(int(row[when]) for row in mine)
+            counts.append(f"{dead} / {16 * len(mine)}")
+        none = [row for row in mine if row["dead_at_end"] == "0"]
+        some = [row for row in mine if row["dead_at_end"] != "0"]
+        accuracies = [mean(found, "test_accuracy") if found else "" for found in (none, some)]
+        table.append([words, str(len(mine)), *counts, *accuracies])
     return columns, table
 
 
