@@ -69,10 +69,10 @@ JAPANESE = {
     "without it": "変更なし",
     "with it": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "学習前の枚数",
-    "dead at the end": "学習後の枚数",
-    "accuracy of seeds with none": "死んだフィルターのないシードの正答率",
-    "of seeds with a dead one": "死んだフィルターのあるシードの正答率",
+    "dead at the start": "死んだ枚数、学習前",
+    "nearly dead at the start": "ほぼ死んだ枚数、学習前",
+    "at the end": "学習後",
+    "correlation with the accuracy": "正答率との相関係数",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
     "network": "ネットワーク",
@@ -200,20 +200,26 @@ def shifts():
 
 
 def dead_filters():
-    """How many filters are dead, and whether seeds with a dead one are worse."""
-    columns = ["", "seeds", "dead at the start", "dead at the end"]
-    columns += ["accuracy of seeds with none", "of seeds with a dead one"]
+    """How many filters are dead or nearly dead, and whether that explains the accuracy."""
+    columns = ["", "seeds", "dead at the start", "at the end", "nearly dead at the start"]
+    columns += ["at the end", "correlation with the accuracy"]
     table = []
     for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
         mine = [row for row in rows("dead_filters") if row["experiment"] == name]
-        counts = []
-        for when in "dead_at_start", "dead_at_end":
-            dead = sum(int(row[when]) for row in mine)
-            counts.append(f"{dead} / {16 * len(mine)}")
-        none = [row for row in mine if row["dead_at_end"] == "0"]
-        some = [row for row in mine if row["dead_at_end"] != "0"]
-        accuracies = [mean(found, "test_accuracy") if found else "" for found in (none, some)]
-        table.append([words, str(len(mine)), *counts, *accuracies])
+        counts = {
+            column: np.array([int(row[column]) for row in mine])
+            for when in ("at_start", "at_end")
+            for column in (f"dead_{when}", f"nearly_dead_{when}")
+        }
+        cells = [
+            f"{counts[column].sum()} / {16 * len(mine)}"
+            for column in ("dead_at_start", "dead_at_end")
+            + ("nearly_dead_at_start", "nearly_dead_at_end")
+        ]
+        both = counts["dead_at_end"] + counts["nearly_dead_at_end"]
+        accuracy = [float(row["test_accuracy"]) for row in mine]
+        found = f"{np.corrcoef(both, accuracy)[0, 1]:.2f}" if both.any() else ""
+        table.append([words, str(len(mine)), *cells, found])
     return columns, table
 
 
