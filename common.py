@@ -61,18 +61,16 @@ def probabilities(network, images):
     return tf.concat([network(x).y_conv for x in batches(images)], 0)
 
 
-def accuracy_on(network, test):
-    """Returns the accuracy, from 0 to 1, on a test set with `images` and one-hot `labels`.
-
-    These digits were never trained on, so it tells how well the network reads new ones.
-    """
-    return float(accuracy(probabilities(network, test.images), test.labels))
+def accuracy_on(network, digits):
+    """Returns the accuracy, from 0 to 1, on a data set with `images` and one-hot `labels`."""
+    return float(accuracy(probabilities(network, digits.images), digits.labels))
 
 
 def print_test_accuracy(network, mnist):
-    """Prints the post's last line, with the name of the data if they are not MNIST.
+    """Prints the accuracy on the test set, and the data's name if they are not MNIST.
 
-    Returns the accuracy on the test set, from 0 to 1.
+    These digits were never trained on, so it tells how well the network reads new ones. Returns it,
+    from 0 to 1.
     """
     test_accuracy = accuracy_on(network, mnist.test)
     data = "" if mnist.name == "MNIST" else f" ({mnist.name})"

@@ -13,16 +13,17 @@ Example:
     tensorboard --logdir /tmp/cnn --samples_per_plugin images=1000
 """
 
+import shlex
 from typing import NamedTuple
 
 import common
-from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
+from common import bias_variable, conv2d, max_pool_2x2, weight_variable
 from support import checkpoints, fast_ops, input_data, summaries, terminal
 from support.quiet import tf
 
 num_fc = 1024
 batch_size = 50
-report_every = 100  # steps; a checkpoint is saved as often
+report_every = 100  # steps; each report also saves a checkpoint
 filters_every = 1000  # steps from one logged image of the filters to the next
 DROPOUT_SEED = tf.TensorSpec([2], tf.int32, name="dropout/seed")
 
@@ -47,7 +48,7 @@ class DoubleConv(tf.Module):
 
     def __init__(self, seed=1):
         super().__init__()
-        # The post does not seed this network; here all variables draw from one stream, in order.
+        # The post does not seed this network; here all weights draw from one stream, in order.
         random = tf.random.Generator.from_seed(seed, alg="philox")
         self.W_conv1 = weight_variable([5, 5, 1, 32], random)
         self.b_conv1 = bias_variable([32])
@@ -107,7 +108,7 @@ class DoubleConv(tf.Module):
 
         return Layers(h_conv1, h_pool1, h_conv2, h_pool2, h_fc1, logits, y_conv)
 
-    @tf.function(input_signature=[X, Y_, DROPOUT_SEED], autograph=False)
+    @tf.function(input_signature=[common.X, common.Y_, DROPOUT_SEED], autograph=False)
     def train_step(self, x, y_, dropout_seed):
         """Takes one step of Adam on the batch; dropout_seed determines the dropout mask.
 
@@ -116,14 +117,14 @@ class DoubleConv(tf.Module):
         """
         with tf.GradientTape() as tape:
             logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
-            with tf.name_scope("optimizer"):
+            with tf.name_scope("optimizer") as scope:
                 cross_entropy = common.cross_entropy(logits, y_)
-        with tf.name_scope("optimizer/"):  # as in single_conv.py
+        with tf.name_scope(scope):  # the same scope again
             gradients = tape.gradient(cross_entropy, self.trainable_variables)
             self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
         return cross_entropy
 
-    @tf.function(input_signature=[X, Y_], autograph=False)
+    @tf.function(input_signature=[common.X, common.Y_], autograph=False)
     def evaluate(self, x, y_):
         """Returns a batch's cross entropy, accuracy and h_conv1, without dropout."""
         h = self(x)
@@ -136,7 +137,7 @@ def options():
     terminal.add_training_options(parser, steps=20000, log_dir="/tmp/cnn")
     parser.add_argument(
         "--checkpoint-dir",
-        type=terminal.path,
+        type=checkpoints.path,
         default=".",
         metavar="DIR",
         help="folder for train_data-<step>; the newest five are kept (default: current folder)",
@@ -176,7 +177,7 @@ def main():
     first, run = saver.begin(args.steps, args.resume, args.overwrite)
     writer = summaries.RunWriter(args.log_dir, network, settings, run)
     summaries.write_the_posts_run(args.log_dir, settings)
-    if args.overwrite:  # nothing can refuse the run any more
+    if args.overwrite:  # only now: nothing can refuse the run any more
         saver.delete_checkpoints()
     mnist.train.skip(first, batch_size)
 
@@ -191,17 +192,17 @@ def main():
                     tf.summary.scalar("cross entropy", cross_entropy)
                     tf.summary.scalar("accuracy", accuracy)
                     summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
-                    if i % filters_every == 0:
+                    if i % filters_every == 0:  # not in the post: the filters as they are learned
                         summaries.filters("filters", network.W_conv1)
-                # Saved before its line is printed, so that --resume continues from a step you saw.
+                # Unlike the post, saved before printed: --resume never repeats a step you saw.
                 saver.save(i, run=writer.folder.name)
                 terminal.print_stdout(f"step {i}, training accuracy {accuracy:g}")
 
     test_accuracy = common.print_test_accuracy(network, mnist)
     writer.finish(args.steps, test_accuracy)
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
-    terminal.print_stderr(f"next: python visualize_filters.py {newest}")
+    terminal.print_stderr(f"next: python visualize_filters.py {shlex.quote(str(newest))}")
 
 
 if __name__ == "__main__":
-    terminal.run(main, if_stopped="; --resume continues from the newest checkpoint")
+    terminal.run(main, if_stopped="; --resume continues from the newest checkpoint, if any")

@@ -14,7 +14,7 @@ Example:
 from typing import NamedTuple
 
 import common
-from common import Y_, X, bias_variable, conv2d, max_pool_2x2, weight_variable
+from common import bias_variable, conv2d, max_pool_2x2, weight_variable
 from support import figures, input_data, summaries, terminal
 from support.quiet import tf
 
@@ -46,8 +46,9 @@ class SingleConv(tf.Module):
         super().__init__()
 
         def new_stream():
-            # The post's truncated_normal(seed=1), without a graph-level seed: TensorFlow 0.x uses
-            # the seed pair (87654321, 1), and every variable restarts that stream.
+            # The post gives truncated_normal the seed 1; its tf.set_random_seed(1) acts on another
+            # graph. So TensorFlow 0.x takes the pair (87654321, 1), and every variable restarts
+            # that stream.
             return tf.random.Generator.from_state([0, seed, 87654321], alg="philox")
 
         self.W_conv1 = weight_variable([5, 5, 1, num_filters], new_stream())
@@ -55,19 +56,20 @@ class SingleConv(tf.Module):
         self.b_fc1 = bias_variable([num_fc])
         self.W_fc2 = weight_variable([num_fc, 10], new_stream())
         self.b_fc2 = bias_variable([10])
-        # The post's own class. Keras's SGD would be slower.
+        # The post's own class.
         self.optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.001)
 
     def __call__(self, x):
         with tf.name_scope("input"):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
 
-        # A filter answers dark-to-light and light-to-dark edges with opposite signs; abs() keeps
-        # both, and relu(... - 0.2) drops weak answers.
+        # A filter responds to dark-to-light and light-to-dark edges with opposite signs; abs()
+        # keeps both, and relu(... - 0.2) drops weak responses.
         with tf.name_scope("convolution1"):
             h_conv1 = tf.nn.relu(tf.abs(conv2d(x_image, self.W_conv1)) - 0.2)  # [batch, 28, 28, 16]
 
-        # That there is an edge matters more than its exact place: keep the strongest of each 2x2.
+        # An edge's presence matters more than its exact position: keep the strongest response of
+        # each 2x2 block.
         with tf.name_scope("pooling1"):
             h_pool1 = max_pool_2x2(h_conv1)  # [batch, 14, 14, 16]
 
@@ -86,7 +88,7 @@ class SingleConv(tf.Module):
     # tf.function traces the Python code once into a graph, which every call then runs. The
     # signature's None lets one graph serve batches of any size; its names are the post's.
     # AutoGraph, which would translate Python's `if` and `for`, has nothing to translate here.
-    @tf.function(input_signature=[X, Y_], autograph=False)
+    @tf.function(input_signature=[common.X, common.Y_], autograph=False)
     def train_step(self, x, y_):
         """Takes one gradient-descent step on the batch.
 
@@ -95,14 +97,14 @@ class SingleConv(tf.Module):
         """
         with tf.GradientTape() as tape:
             logits = self(x).logits
-            with tf.name_scope("optimizer"):
+            with tf.name_scope("optimizer") as scope:
                 cross_entropy = common.cross_entropy(logits, y_)
-        with tf.name_scope("optimizer/"):  # the slash enters the same scope again
+        with tf.name_scope(scope):  # the same scope again
             gradients = tape.gradient(cross_entropy, self.trainable_variables)
             self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
         return cross_entropy
 
-    @tf.function(input_signature=[X, Y_], autograph=False)
+    @tf.function(input_signature=[common.X, common.Y_], autograph=False)
     def evaluate(self, x, y_):
         """Returns a batch's cross entropy, accuracy and h_conv1."""
         h = self(x)
@@ -117,7 +119,7 @@ def visualize(network, images, title):
         network(images).h_pool1.numpy(),  # [n, 14, 14, 16]
         f"single_conv.py: {num_filters} filters (top row), their feature maps for {len(images)} "
         f"test digits\n{title}",
-        # Twice as large on the screen as the other figures; at half their dpi, alike in a file.
+        # Half as many columns as the other figures: cells twice as large, saved at half their dpi.
         cell=56,
     )
 
@@ -154,7 +156,7 @@ def main():
                 tf.summary.scalar("cross entropy", cross_entropy)
                 tf.summary.scalar("accuracy", accuracy)
                 summaries.histogram("h_conv1", h_conv1)  # tf.summary.histogram, only faster
-                if i % filters_every == 0:
+                if i % filters_every == 0:  # not in the post: the filters as they are learned
                     summaries.filters("filters", network.W_conv1)
             terminal.print_stdout(f"step {i}, training accuracy {accuracy:g}")
 

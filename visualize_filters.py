@@ -8,8 +8,9 @@ sub-filters, one per first-layer feature map; --sub-filter chooses the one
 shown.
 
 The post ends by saying that nobody can tell what the second layer looks at.
-From these maps, nobody can. --patches shows it: for each filter, the nine
-patches of test digits that excite it most.
+--patches looks from the other side: it draws, for each filter, the nine patches
+of test digits that excite it most. (A filter that was never trained has its kind
+of stroke, too: see docs/guide.md.)
 
 Also reads checkpoints of the post's own program (TensorFlow 0.x, 1.x).
 
@@ -21,11 +22,10 @@ Example:
 
 import argparse
 
-import numpy as np
-
 import common
 from double_conv import DoubleConv
 from support import checkpoints, figures, input_data, terminal
+from support.quiet import np
 from support.terminal import Failure, integer, print_stderr
 
 
@@ -58,22 +58,22 @@ def strongest_patches(responses, images, size, stride, before):
 
     responses(x), for a batch x of images, float32 [count, 784], is h_conv1 or h_conv2, [count, h,
     w, n]. A response in row i depends on `size` rows of the digit, from row stride * i - before;
-    columns alike. Pixels outside of the digit are 0. Only one place counts per digit, the one that
-    excites the filter most: otherwise the nine would show the same stroke, a pixel apart.
+    columns alike. Pixels outside of the digit are 0. Only the strongest position in each digit
+    counts: otherwise the nine would show the same stroke, a pixel apart.
     """
-    strongest, places = [], []
+    strongest, positions = [], []
     for x in common.batches(images):
         h = responses(x).numpy()
         width = h.shape[2]
         h = h.reshape(len(h), -1, h.shape[-1])  # [count, h * w, n]
         strongest.append(h.max(1))
-        places.append(h.argmax(1))
-    strongest, places = np.concatenate(strongest), np.concatenate(places)  # [10000, n]
+        positions.append(h.argmax(1))
+    strongest, positions = np.concatenate(strongest), np.concatenate(positions)  # [digits, n]
     digits = np.pad(images.reshape(-1, 28, 28), [(0, 0), (before, size), (before, size)])
     patches = []
     for k in range(strongest.shape[1]):
         for digit in strongest[:, k].argsort()[::-1][:9]:
-            row, column = stride * (places[digit, k] // width), stride * (places[digit, k] % width)
+            row, column = np.multiply(stride, divmod(positions[digit, k], width))
             patches.append(digits[digit, row : row + size, column : column + size])
     return np.reshape(patches, [-1, 9, size, size])
 
@@ -168,6 +168,7 @@ def main():
     paths = [args.figure_dir / name for name in names]
     for path in paths:
         figures.check_png(path, "--figure-dir")
+    # Before the data: a missing checkpoint should not cost a download.
     network = DoubleConv()
     trained_on = checkpoints.restore(network, args.checkpoint)
     print_stderr(f"restored {args.checkpoint}")

@@ -1,8 +1,8 @@
-"""Counts the dead and the nearly dead filters of the first network, with abs and without.
+"""Counts the dead filters of the first network, with abs and without, before and after training.
 
-A filter answers a digit if h_conv1 is above 0 somewhere. It is dead if it answers no test digit:
-then its gradient is 0 too, and it stays as it is. It is nearly dead if it answers fewer than one
-digit in twenty. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seeds has
+A filter is dead if no test digit gets an answer from it: h_conv1 is 0 everywhere. Then its
+gradient is 0 too, and it stays as it is. A filter is rare if fewer than one test digit in ten gets
+an answer. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seeds has
 trained is not trained again.
 
 Example:
@@ -16,20 +16,18 @@ from experiments import seeds
 from support import input_data, terminal
 
 EXPERIMENTS = ["single", "single-without-abs"]
-COUNTS = ["dead_at_start", "nearly_dead_at_start", "dead_at_end", "nearly_dead_at_end"]
+COUNTS = ["dead_at_start", "rare_at_start", "dead_at_end", "rare_at_end"]
 COLUMNS = ["experiment", "seed", *COUNTS, "test_accuracy"]
 
 
-def answers(network, images):
-    """Returns the share of images [n, 784] that each filter of the first layer answers."""
-    strongest = [network(x).h_conv1.numpy().max((1, 2)) for x in common.batches(images)]
-    return np.mean(np.concatenate(strongest) > 0, axis=0)
+def count(network, images):
+    """Returns how many filters of the first layer are dead, and how many rare, in images [n, 784].
 
-
-def count_dead(network, images):
-    """Returns how many filters are dead, and how many others are nearly dead."""
-    shares = answers(network, images)
-    return [int(np.sum(shares == 0)), int(np.sum((shares > 0) & (shares < 0.05)))]
+    Dead filters are rare, too.
+    """
+    answers = [network(x).h_conv1.numpy().max((1, 2)) > 0 for x in common.batches(images)]
+    share = np.concatenate(answers).mean(0)  # [16], of the digits that get an answer
+    return int(np.sum(share == 0)), int(np.sum(share < 0.1))
 
 
 def main():
@@ -42,7 +40,7 @@ def main():
             before = seeds.untrained(experiment, seed)
             after = seeds.trained(experiment, seed, mnist.train, args.checkpoint_dir)
             images = mnist.test.images
-            counts = [*count_dead(before, images), *count_dead(after, images)]
+            counts = [*count(before, images), *count(after, images)]
             accuracy = f"{common.accuracy_on(after, mnist.test):.4f}"
             row = [experiment, seed, *counts, accuracy]
             seeds.append(args.results / "dead_filters.csv", COLUMNS, [row])

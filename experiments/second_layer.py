@@ -15,6 +15,8 @@ Example:
     python -m experiments.second_layer --seeds 1-3 --bfloat16
 """
 
+import csv
+
 import numpy as np
 from scipy import stats
 
@@ -106,6 +108,42 @@ def changes(seed, before, after, h_before, h_after):
     return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in found.items()]
 
 
+def read(path):
+    """Returns {(network, seed): mistakes and AUC, float [2, 65, 10]} of the CSV; nan if empty."""
+    found = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            wrong, tells = (
+                [float(row[f"{what}_{digit}"] or "nan") for digit in range(10)]
+                for what in ("wrong", "auc")
+            )
+            found.setdefault((row["network"], row["seed"]), []).append((wrong, tells))
+    return {key: np.moveaxis(np.array(rows), 1, 0) for key, rows in found.items()}
+
+
+def summary(wrong, tells):
+    """Returns a network's numbers: mistakes [65, 10], and AUC [65, 10] without its row 0.
+
+    Mistakes with all maps; how many more without one map, on average and at most; and the mean and
+    the largest AUC of a filter for the digit that it tells best, by a strong or a weak response.
+    """
+    total = wrong.sum(1)
+    best = np.maximum(tells[1:], 1 - tells[1:]).max(1)
+    more = total[1:] - total[0]
+    return [total[0], more.mean(), more.max(), best.mean(), best.max()]
+
+
+def print_summary(path):
+    """Prints a table of the CSV file, for experiments.tables."""
+    print("table: second-layer")
+    print("| network | seed | mistakes | one map less: mean | most | AUC: mean | largest |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for (name, seed), rows in read(path).items():
+        numbers = zip(summary(*rows), (0, 1, 0, 3, 3))
+        texts = ["" if np.isnan(x) else f"{x:.{digits}f}" for x, digits in numbers]
+        print(f"| {' | '.join([name, seed, *texts])} |")
+
+
 def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-3")
@@ -125,7 +163,7 @@ def main():
                 changed = changes(seed, start, network, h_start, h)
                 seeds.append(args.results / "changes.csv", CHANGES, changed)
         seeds.append(args.results / "second_layer.csv", COLUMNS, rows)
-        terminal.print_stdout(f"seed {seed}: done")
+    print_summary(args.results / "second_layer.csv")
 
 
 if __name__ == "__main__":

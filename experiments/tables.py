@@ -33,6 +33,7 @@ TAKEN_AWAY = [
     "0.1 in place of 0.2",
     "0.4 in place of 0.2",
     "biases in place of `abs` and 0.2",
+    "without `abs`, biases in place of 0.2",
     "each block's upper left pixel in place of its maximum",
     "each block's mean in place of its maximum",
     "filters frozen",
@@ -66,8 +67,8 @@ JAPANESE = {
     "times its error": "差 / 標準誤差",
     "by luck": "偶然で出る確率",
     "seeds worse": "下がったシード数",
-    "without it": "変更なし",
-    "with it": "変更あり",
+    "unchanged": "変更なし",
+    "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
     "dead at the start": "死んだ枚数、学習前",
     "nearly dead at the start": "ほぼ死んだ枚数、学習前",
@@ -101,6 +102,7 @@ JAPANESE = {
     "0.1 in place of 0.2": "0.2 を 0.1 にする",
     "0.4 in place of 0.2": "0.2 を 0.4 にする",
     "biases in place of `abs` and 0.2": "`abs` と 0.2 をバイアスに置き換える",
+    "without `abs`, biases in place of 0.2": "`abs` を外した上で、0.2 をバイアスに置き換える",
     "a bias per filter in place of abs and 0.2": "`abs` と 0.2 をバイアスに置き換える",
     "each block's upper left pixel in place of its maximum": "最大値の代わりに左上のピクセルを取る",
     "each block's mean in place of its maximum": "最大値の代わりに平均を取る",
@@ -167,7 +169,7 @@ def changes(names):
         means = (f"{np.mean([found[seed] for seed in both]):.4f}" for found in (before, after))
         _, count, difference, _, p, worse = luck.change(name)
         table.append([name, count, *means, difference, p, worse])
-    columns = ["change", "seeds", "without it", "with it", "mean difference ± its standard error"]
+    columns = ["change", "seeds", "unchanged", "changed", "mean difference ± its standard error"]
     return [*columns, "by luck", "seeds worse"], table
 
 

@@ -1,8 +1,7 @@
 """Saving, resuming and restoring a run, on tf.train.Checkpoint.
 
-What is in the folder is the truth: the files train_data-<step>.index, and the .data-* beside them.
-TensorFlow's state file `checkpoint` is written for tf.train.latest_checkpoint; nothing here follows
-it.
+The folder's files decide: train_data-<step>.index, and the .data-* beside them. TensorFlow's state
+file `checkpoint` is written for tf.train.latest_checkpoint, and never used to find a checkpoint.
 """
 
 import contextlib
@@ -19,6 +18,7 @@ from support.quiet import tf
 from support.terminal import Failure, print_stderr, reason
 
 NAME = "train_data"  # as in the post
+DATA = "data-00000-of-00001"
 KEEP = 5  # checkpoints
 SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
 # What TensorFlow raises if a checkpoint is corrupt, or has variables of other shapes.
@@ -37,16 +37,19 @@ NAMES_OF_2016 = {
 
 
 def path(text):
-    """An argparse type: a checkpoint, or one of its files, as shell completion gives it."""
-    return terminal.path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
+    """An argparse type: a folder; or a checkpoint or one of its files, as completion gives it."""
+    path = terminal.path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
+    if re.search(r"[\[\\]", path.as_posix()):  # could be saved there, but not restored
+        raise Failure(f"{path}: TensorFlow takes this path for a pattern; rename or choose another")
+    return path
 
 
-def list_checkpoints(folder):
+def list_checkpoints(folder, suffix="index"):
     """Returns the path prefixes of the checkpoints train_data-<step> in folder, newest first.
 
     Other names are ignored: train_data-100-best, for example, is a backup of the user's.
     """
-    ours = re.compile(rf"{NAME}-(0|[1-9][0-9]*)\.index")
+    ours = re.compile(rf"{NAME}-(0|[1-9][0-9]*)\.{suffix}")
     matches = [ours.fullmatch(path.name) for path in folder.iterdir()]
     steps = sorted((int(match[1]) for match in matches if match), reverse=True)
     return [folder / f"{NAME}-{step}" for step in steps]
@@ -74,6 +77,8 @@ def restore(network, path):
     """
     is_v1_checkpoint = path.is_file()  # TensorFlow 0.x wrote one file; later, path is a prefix
     if not (is_v1_checkpoint or Path(f"{path}.index").is_file()):
+        if Path(f"{path}.{DATA}").exists():
+            raise Failure(f"{path}.index is missing; copy it too: it belongs to {path.name}.{DATA}")
         folder = path if path.is_dir() else path.parent
         others = list_checkpoints(folder) if folder.is_dir() else []
         found = f"found {', '.join(map(str, others))}; " if others else ""
@@ -121,23 +126,21 @@ class Saver:
     def begin(self, last, resume, overwrite):
         """Prepares a run up to the step `last`; deletes nothing yet, also with `overwrite`.
 
-        Raises a Failure if the folder is in use; if it holds checkpoints of another program; if it
-        holds ours and neither option is given; or, with `resume`, if none of ours is intact, or the
-        newest one has other settings or is past `last`. With `resume` and no checkpoint, the run
-        starts at step 0.
+        Raises a Failure if the folder is in use, or what it holds is in the way. With `resume` and
+        no checkpoint, the run starts at step 0.
 
         Returns:
             The first step to train, 0 or the one after a checkpoint's; and the name of the folder
             in which that run's curves are, None if they have no folder yet.
         """
         self.lock_folder()
+        self.delete_unfinished()
         self.refuse_other_programs(overwrite)
         checkpoints = list_checkpoints(self.folder)
         if checkpoints and not resume and not overwrite:
             names = ", ".join(path.name for path in checkpoints)
             advice = "continue with --resume, start over with --overwrite, or choose another"
             raise Failure(f"{self.folder} already contains {names}; {advice} --checkpoint-dir")
-        self.delete_unfinished()
         self.network.train_step.get_concrete_function()  # creates Adam's slots
         run = self.restore_newest(checkpoints) if resume else None
         if self.step > last:
@@ -147,9 +150,6 @@ class Saver:
     def lock_folder(self):
         """Creates the folder and locks it; raises a Failure if that is impossible."""
         check_folder(self.folder, "--checkpoint-dir")
-        if "[" in str(self.folder):  # it could be saved there, but not restored
-            message = f"{self.folder}: TensorFlow takes this path for a pattern"
-            raise Failure(f"{message}; rename the folder, or choose another --checkpoint-dir")
         try:
             self.lock.acquire(blocking=False)
         except filelock.Timeout:
@@ -162,17 +162,18 @@ class Saver:
         """Raises a Failure if the folder has files that a run would overwrite and did not write.
 
         These are a file `checkpoint` that is not TensorFlow's; another program's checkpoints, under
-        any name, because that file lists all of a folder and a run replaces it; and unreadable ones
-        of our names, with `overwrite`.
+        any name, because that file lists all of a folder and a run replaces it; and of our names
+        data without an index and, with `overwrite`, unreadable ones.
         """
         ours = list_checkpoints(self.folder)
+        halves = set(list_checkpoints(self.folder, DATA)).difference(ours)
         # TensorFlow 0.x and 1.x write the graph beside each checkpoint, as .meta; ours have none.
         files = [*self.folder.glob("*.index"), *self.folder.glob("*.meta")]
-        for path in sorted(file.with_suffix("") for file in files):
+        for path in sorted({*halves, *(file.with_suffix("") for file in files)}):
             try:
-                foreign = read_settings(open_checkpoint(path)) is None
+                foreign = not open_checkpoint(path).has_tensor(SETTINGS)
             except CORRUPT:
-                foreign = overwrite and path in ours
+                foreign = path in halves or (overwrite and path in ours)
             if foreign:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
                 raise Failure(f"{message}, or choose another --checkpoint-dir")
@@ -243,16 +244,21 @@ class Saver:
     def delete_unfinished(self):
         """Deletes what a killed or failed save leaves: train_data-<step>_temp.
 
-        TensorFlow would not: when the step is saved again, it deletes its own parts only.
+        TensorFlow would not: when the step is saved again, it deletes its own parts only. It moves
+        the data out of there before it writes the index beside them.
         """
         for folder in self.folder.glob(f"{NAME}-*_temp"):
-            for part in folder.glob("part-00000-of-00001.*"):
+            path = str(folder).removesuffix("_temp")
+            parts = list(folder.glob("part-00000-of-00001.*"))
+            if parts and not Path(f"{path}.index").exists():
+                delete_checkpoint(path)
+            for part in parts:
                 part.unlink()
             with contextlib.suppress(OSError):  # the user's own: something else is in it
                 folder.rmdir()
 
 
 def delete_checkpoint(path):
-    """Deletes the files of a checkpoint of ours; without its index, the rest is no checkpoint."""
+    """Deletes a checkpoint of ours; its data first, which alone would pass for the user's."""
+    Path(f"{path}.{DATA}").unlink(missing_ok=True)
     Path(f"{path}.index").unlink(missing_ok=True)
-    Path(f"{path}.data-00000-of-00001").unlink(missing_ok=True)

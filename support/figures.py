@@ -133,8 +133,7 @@ def check_png(path, option):
         raise Failure(f"{path} is not a PNG file's name; choose another {option}")
     check_folder(path.parent, option)
     if path.exists() and source_of(path) != source():
-        message = f"{path} was not drawn by this program"
-        raise Failure(f"{message}; move it, or choose another {option}")
+        raise Failure(f"{path} was not drawn by this program; move it, or choose another {option}")
 
 
 def source():
@@ -159,7 +158,6 @@ def as_png(figure, dpi):
     return png.getvalue()
 
 
-@in_default_style
 def save(figures, paths, dpi=200):
     """Saves each figure as a PNG file, whole or not at all, and prints where it is."""
     for figure, path in zip(figures, paths):
@@ -193,7 +191,8 @@ def show_until_closed():
     """Shows all figures, and returns when their windows are closed.
 
     During plt.show() some GUI toolkits notice Ctrl-C only when something happens in a window; and
-    Tk prints a traceback and continues if it comes while a window is drawn. So it is noted here.
+    Tk prints a traceback and continues if it comes while a window is drawn. So the handler only
+    records it, and the loop raises it.
     """
     interrupts = []
     handler = signal.signal(signal.SIGINT, lambda *signal_and_frame: interrupts.append(True))

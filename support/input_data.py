@@ -209,7 +209,7 @@ def download(name, data_dir):
         warnings.simplefilter("ignore")
         import pooch
         import requests
-    pooch.get_logger().setLevel("WARNING")  # what is downloaded is told here
+    pooch.get_logger().setLevel("WARNING")  # what is downloaded is reported here
     check_folder(data_dir, "--data-dir")
     for mirror in MIRRORS:
         url = f"{mirror}{name}.gz"
@@ -225,12 +225,17 @@ def download(name, data_dir):
             )
         except requests.HTTPError as error:
             cause = reason(error)
+        except requests.exceptions.SSLError:
+            cause = "TLS failed: its certificate is not trusted, or a proxy is in between"
+        except requests.exceptions.InvalidSchema as error:
+            cause = f"the proxy cannot be used: {reason(error)}"
         except requests.RequestException as error:  # its text is a nest of Python objects
             cause = f"the connection failed ({type(error).__name__})"
         except ValueError:
             cause = "its checksum is wrong"
-        except OSError as error:
-            cause = reason(error)
+        except OSError as error:  # the disk's
+            message = f"could not download it: {reason(error)}; choose another --data-dir"
+            raise Failure(message) from None
         else:
             Path(path).chmod(0o644)  # pooch's files are for their owner only; a class shares one
             return read_file(data_dir, name)

@@ -1,4 +1,4 @@
-"""TensorFlow and matplotlib, without their start-up messages: `from support.quiet import tf`.
+"""NumPy, matplotlib and TensorFlow, without start-up messages: `from support.quiet import tf`.
 
 Set TF_CPP_MIN_LOG_LEVEL=0 to see TensorFlow's.
 """
@@ -25,7 +25,7 @@ def without_messages():
 
 
 def import_quietly():
-    """Imports and returns matplotlib and TensorFlow; if that fails, exits with one line."""
+    """Imports and returns NumPy, matplotlib and TensorFlow; if that fails, exits with one line."""
     # A notebook passes its backend on to `!.venv/bin/python`, where it may not be installed.
     is_inline = "matplotlib_inline" in os.environ.get("MPLBACKEND", "")
     if is_inline and not importlib.util.find_spec("matplotlib_inline"):
@@ -37,6 +37,7 @@ def import_quietly():
     gc.disable()
     try:
         import matplotlib.pyplot
+        import numpy
 
         with without_messages() if hide else contextlib.nullcontext():
             import tensorflow
@@ -54,8 +55,8 @@ def import_quietly():
     if hide:  # what Python logs before an error, e.g. 33 lines for one corrupt checkpoint
         logging.getLogger("absl").disabled = True
         tensorflow.get_logger().setLevel("ERROR")
-    return matplotlib, tensorflow
+    return numpy, matplotlib, tensorflow
 
 
-matplotlib, tf = import_quietly()
+np, matplotlib, tf = import_quietly()
 plt = matplotlib.pyplot

@@ -29,7 +29,7 @@ def print_stdout(text):
 def print_stderr(text):
     """Prints a line to stderr; stdout carries only what the post's programs print.
 
-    A full stderr does not stop the run.
+    If stderr cannot be written, the run continues.
     """
     with contextlib.suppress(OSError):
         tqdm.write(text, file=sys.stderr)
@@ -42,12 +42,21 @@ def reason(error):
     becomes "a/b: No space left on device", and so does OSError(28, ..., "a/b").
     """
     if isinstance(error, tf.errors.OpError):
-        first_line = error.message.strip().split("\n")[0]
+        # In a tf.function's message, the lines of code that led to the error precede the cause.
+        trace = r'(?m)^(Graph execution error|Detected at|<stack traces|  File ").*\n+'
+        first_line = re.sub(trace, "", error.message).strip().split("\n")[0]
         text = re.sub(r"\{\{.*?\}\} *| *\[Op:\w*\]", "", first_line).replace("; ", ": ")
+        folder = re.escape(os.path.dirname(os.path.dirname(__file__)))  # of the scripts
+        places = re.findall(rf'File "{folder}.(\w+\.py)", line (\d+)', error.message)
+        text += "".join(f" ({name}, line {number})" for name, number in places[-1:])
     elif getattr(error, "strerror", None):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, MemoryError):  # often without text
+        text = "out of memory"
     else:
-        text = str(error) or "out of memory"  # a MemoryError often has no text
+        text = str(error) or type(error).__name__
+    # TensorFlow's words for a checkpoint that was not copied to its end
+    text = re.sub("Read less bytes than.*|file is too short to.*", r"incomplete file (\g<0>)", text)
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
@@ -59,7 +68,7 @@ def in_notebook():
 def run(main, if_stopped=""):
     """Runs main(); Ctrl-C, or an error the user can fix, ends it with one line, no traceback.
 
-    `if_stopped` is appended to the message "stopped".
+    `if_stopped` is appended to "stopped", and to errors that do not tell what to do.
     """
     try:
         main()
@@ -69,8 +78,10 @@ def run(main, if_stopped=""):
     except BrokenPipeError:  # the reader of our stdout has gone (`| head`)
         code, message = 141, None  # as if SIGPIPE had ended us
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its exit
-    except (Failure, OSError, MemoryError, tf.errors.OpError) as error:
+    except (Failure, ConnectionError) as error:
         code, message = 1, reason(error)
+    except (OSError, MemoryError, tf.errors.OpError) as error:
+        code, message = 1, f"{reason(error)}{if_stopped}"
     except SystemExit as error:  # argparse's; it has printed its message
         code, message = error.code, None
     if message:

@@ -6,6 +6,7 @@ KILLS=30 pytest tests/test_checkpoints.py -k killed kills more often than the us
 import functools
 import json
 import os
+import pathlib
 import random
 import shutil
 import signal
@@ -327,7 +328,8 @@ def test_ctrl_c_is_one_line_and_other_signals_end_it_as_any_program(small_data, 
     code, _, err = both[signal.SIGINT].wait()
     assert code == 130
     _, stopped = err.splitlines()  # the first is about the data
-    assert stopped == "double_conv.py: stopped; --resume continues from the newest checkpoint"
+    advice = "--resume continues from the newest checkpoint, if any"
+    assert stopped == f"double_conv.py: stopped; {advice}"
     code, _, err = both[signal.SIGTERM].wait()
     assert code == -signal.SIGTERM
     assert len(err.splitlines()) == 1
@@ -615,3 +617,69 @@ def test_weights_that_are_not_finite_are_not_restored(trained, tmp_path, value):
     tf.train.Checkpoint(network=trained).write(str(path))
     message = f"{path}: b_conv2 is not finite: the training diverged"
     assert failure_of_restore(DoubleConv(), path) == message
+
+
+# ------------------------------------------------------------------- what users' folders hold
+
+
+@pytest.mark.parametrize("name", ["run [1]", "run\\1"])
+@pytest.mark.parametrize("script", ["double_conv.py", "visualize_filters.py"])
+def test_path_that_tensorflow_takes_for_a_pattern_is_refused_first(script, name, tmp_path):
+    """Promise 4. Ten minutes of training could be saved there, but not restored."""
+    folder = tmp_path / name
+    args = ["--checkpoint-dir", folder] if script == "double_conv.py" else [folder / "train_data-5"]
+    _, err = run(script, *args, code=1)
+    message = f"{script}: {args[-1]}: TensorFlow takes this path for a pattern; rename"
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+    assert not folder.exists()
+
+
+def test_data_without_its_index_name_the_missing_file(copy, small_network):
+    (copy / "train_data-60.index").unlink()
+    line = failure_of_restore(small_network, copy / "train_data-60")
+    assert line.startswith(f"{copy / 'train_data-60'}.index is missing; copy it too")
+
+
+@pytest.mark.parametrize(("suffix", "size"), [("index", 10), ("data-00000-of-00001", 1000)])
+def test_file_that_was_not_copied_to_its_end_is_called_incomplete(
+    copy, small_network, suffix, size
+):
+    os.truncate(copy / f"train_data-60.{suffix}", size)
+    assert ": incomplete file (" in failure_of_restore(small_network, copy / "train_data-60")
+
+
+def test_users_data_without_an_index_are_never_overwritten(small_data, theirs, tmp_path):
+    """Promise 3. A checkpoint of the user's, copied by halves."""
+    (theirs / "train_data-5.data-00000-of-00001").write_text("mine")
+    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
+        assert line.startswith(f"double_conv.py: {folder / 'train_data-5'} was not written by this")
+
+
+def test_save_killed_between_its_data_and_its_index_is_resumed(undisturbed, small_data, copy):
+    """Promise 2. TensorFlow moves the data out of the folder _temp before it writes the index."""
+    (copy / "train_data-60_temp").mkdir()
+    index = copy / "train_data-60.index"
+    index.rename(copy / "train_data-60_temp" / "part-00000-of-00001.index")
+    out, _ = train(copy, small_data, "--steps", 60, "--resume")
+    assert out.startswith("step 60")
+    assert_same_run(copy, undisturbed[0], 60)
+
+
+def kill_after_the_first_deletion():
+    def unlink(path, missing_ok):
+        os.unlink(path)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    pathlib.Path.unlink = unlink
+
+
+@pytest.mark.parametrize("option", ["--resume", "--overwrite"])
+def test_run_killed_between_deletions_goes_on(option, undisturbed, small_data, tmp_path):
+    """Promise 2. It has deleted one of the two files of a checkpoint."""
+    before = kill_after_the_first_deletion
+    train(tmp_path, small_data, "--steps", 60, before=before, code=-signal.SIGKILL)
+    assert saved_steps(tmp_path)[0] == 25
+    train(tmp_path, small_data, "--steps", 60, option)
+    if option == "--resume":
+        assert_same_run(tmp_path, undisturbed[0], 60)

@@ -264,7 +264,7 @@ def test_stderr_has_the_speed_the_paths_and_the_next_commands(seeded):
         speed,
         f"curves: {only_run(folder / 'logs')}",
         f"next: tensorboard --logdir '{folder / 'logs'}' --samples_per_plugin images=1000",
-        f"next: python visualize_filters.py {folder / 'train_data-12'}",
+        f"next: python visualize_filters.py '{folder / 'train_data-12'}'",
     ]
 
 

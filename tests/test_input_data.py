@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import http.server
+import importlib.util
 import os
 import re
 import shutil
@@ -490,3 +491,34 @@ def test_rendered_digits_are_as_many_as_mnists_and_labelled(capsys, tmp_path):
     assert rendered.test.images.shape == (10000, 784)
     assert capsys.readouterr().err == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_not_taken_for_a_lack_of_network(mirrors, data_dir):
+    """Promise 4."""
+    mirrors("intact")
+    out, err = start_run(data_dir, size=10000).result(code=1)
+    assert out == ""
+    line = "could not download it: File too large; choose another --data-dir"
+    assert err.splitlines()[-1] == f"single_conv.py: {line}"
+    assert list(data_dir.iterdir()) == []
+
+
+def test_a_failure_of_tls_is_told_in_words(mirrors, data_dir, monkeypatch, capsys):
+    """Behind a company's proxy; here, a server that does not speak TLS."""
+    (server,) = mirrors("intact")
+    monkeypatch.setattr(input_data, "MIRRORS", [server.url.replace("http", "https")])
+    with pytest.raises(ConnectionError):
+        read_data_sets(data_dir, "mnist")
+    message = "could not download it: TLS failed: its certificate is not trusted, or a proxy is"
+    assert message in capsys.readouterr().err
+
+
+def test_a_proxy_that_cannot_be_used_is_told_in_words(mirrors, data_dir, monkeypatch, capsys):
+    if importlib.util.find_spec("socks"):
+        pytest.skip("needs a Python without PySocks")
+    mirrors("intact")
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(ConnectionError):
+        read_data_sets(data_dir, "mnist")
+    assert "could not download it: the proxy cannot be used: " in capsys.readouterr().err

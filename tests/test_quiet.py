@@ -31,7 +31,7 @@ def start_without_tensorflow(code, folder):
     return start(ROOT / "single_conv.py", PYTHONPATH=str(folder))
 
 
-@pytest.mark.parametrize("script", ["single_conv.py", "double_conv.py"])
+@pytest.mark.parametrize("script", ["single_conv.py", "double_conv.py", "visualize_filters.py"])
 def test_nothing_installed_is_one_line_that_tells_what_to_install(script):
     """Promise 4."""
     code, out, err = start("-S", ROOT / script)  # -S hides all that is installed
@@ -62,7 +62,7 @@ def loggers():
     return {name: vars(logging.getLogger(name)).copy() for name in known}
 
 def state():
-    collector = gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()
+    collector = gc.isenabled(), gc.get_threshold()
     return dict(os.environ), list(sys.path), list(warnings.filters), loggers(), collector
 
 known = sorted(logging.root.manager.loggerDict)
@@ -124,3 +124,11 @@ def test_a_notebooks_backend_is_no_obstacle_where_it_is_not_installed(small_data
     code, _, err = start("-c", WITHOUT_IPYKERNEL, *script, folder=ROOT, MPLBACKEND=backend)
     assert code == 0, err
     assert (tmp_path / "figure.png").is_file()
+
+
+def test_own_module_named_as_pythons_is_told_without_advice(tmp_path):
+    """Promise 4. To install the requirements again would not help."""
+    (tmp_path / "random.py").write_text("")
+    code, out, err = start(ROOT / "single_conv.py", PYTHONPATH=str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err == f"cannot import name 'Random' from 'random' ({tmp_path / 'random.py'})\n"

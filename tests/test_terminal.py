@@ -178,3 +178,8 @@ def test_lines_are_printed_above_the_bar(monkeypatch):
     shown = bar_of(range(2), monkeypatch)
     assert shown.count("\rline 0\r\n") == shown.count("\rline 1\r\n") == 1
     assert shown.count("\n") == 3  # the third line is the speed's
+
+
+def test_zlibs_lack_of_memory_is_called_so():
+    """It is what a data file that does not fit into memory leads to."""
+    assert terminal.reason(MemoryError("Unable to allocate output buffer.")) == "out of memory"

@@ -48,3 +48,11 @@ def test_change_tells_how_far_and_how_alike():
     assert correlation == pytest.approx(1)
     two = second_layer.mean_change(np.stack([before, before], 1), np.stack([before, -before], 1))
     np.testing.assert_allclose(two, [1, 1, 0], atol=1e-12)
+
+
+def test_summary_compares_each_filter_with_all_and_takes_the_digit_it_tells_best():
+    wrong, tells = np.ones([65, 10]), np.full([65, 10], 0.5)
+    wrong[1] = 3  # without filter 1, 30 mistakes in place of 10
+    tells[1:, 4], tells[2, 7] = 0.75, 0.0625  # a weak response tells, too
+    found = second_layer.summary(wrong, tells)
+    assert found == [10, 20 / 64, 20, (63 * 0.75 + 0.9375) / 64, 0.9375]

@@ -1,0 +1,40 @@
+"""A reader changes the loss, as the guide invites to, and makes a mistake: what is printed."""
+
+import re
+
+import pytest
+import tensorflow as tf
+from processes import ROOT, run
+
+import common
+
+
+def nan():
+    common.cross_entropy = lambda logits, y_: -tf.reduce_sum(y_ * tf.math.log(0 * logits))
+
+
+def wrong_shape():
+    common.cross_entropy = lambda logits, y_: tf.reduce_sum(tf.reshape(logits, [-1, 7]))
+
+
+def wrong_index():
+    common.cross_entropy = lambda logits, y_: tf.reduce_sum(
+        tf.gather(logits, tf.argmax(y_, 1) + 10, axis=1)
+    )
+
+
+CAUSES = [
+    (nan, r"value_range .* got '\[nan, nan\]'", "summaries.histogram("),
+    (wrong_shape, "Input to reshape .* a multiple of 7", "common.cross_entropy("),
+    (wrong_index, r"indices\[0\] = 1\d is not in \[0, 10\)", "common.cross_entropy("),
+]
+
+
+@pytest.mark.parametrize(("change", "cause", "code"), CAUSES)
+def test_the_error_tells_its_cause_and_the_scripts_line(change, cause, code, small_data, tmp_path):
+    """Promise 4. TensorFlow's first line is "Graph execution error:", the cause comes later."""
+    args = ["--data-dir", small_data, "--log-dir", tmp_path / "logs"]
+    _, err = run("single_conv.py", *args, code=1, before=change)
+    line = rf"single_conv\.py: {cause} \(single_conv\.py, line (\d+)\)"
+    number = int(re.fullmatch(line, err.splitlines()[-1])[1])
+    assert code in (ROOT / "single_conv.py").read_text().splitlines()[number - 1]
