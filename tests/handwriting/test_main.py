@@ -185,7 +185,7 @@ def test_if_no_file_can_be_read_there_is_no_figure(reader, tmp_path):
 
 
 def test_file_is_not_replaced_by_a_figure(reader, tmp_path):
-    file = write_strokes(tmp_path / "mistakes-predictions.png", "seven")
+    file = write_strokes(tmp_path / "handwriting-predictions.png", "seven")
     before = file.read_bytes()
     args = [file.name, "--checkpoint", reader[1]]
     out, err = run("handwriting", *args, folder=tmp_path, constants=SMALL, code=1)
