@@ -78,20 +78,25 @@ def strongest_patches(responses, images, size, stride, before):
     return np.reshape(patches, [-1, 9, size, size])
 
 
-def visualize_patches(network, images, title):
-    """Draws both layers' filters by what excites them; returns the figure.
+def patches_of_both_layers(network, images):
+    """Returns each layer's strongest patches: float32 [32, 9, 5, 5] and [64, 9, 14, 14].
 
     What does a response depend on, its receptive field? In h_conv1, (i, j) is a sum over 5x5
     pixels, the rows i - 2 to i + 2. Pooling takes two neighbours, so that a row i of h_pool1
     depends on 6 rows, 2i - 2 to 2i + 3. The second convolution takes five of those, i - 2 to i + 2,
     which are 2 pixels apart: 6 + 4 * 2 = 14 rows, from 2(i - 2) - 2 = 2i - 6 to 2i + 7.
     """
-    patches1 = strongest_patches(lambda x: network(x).h_conv1, images, size=5, stride=1, before=2)
-    patches2 = strongest_patches(lambda x: network(x).h_conv2, images, size=14, stride=2, before=6)
+    return (
+        strongest_patches(lambda x: network(x).h_conv1, images, size=5, stride=1, before=2),
+        strongest_patches(lambda x: network(x).h_conv2, images, size=14, stride=2, before=6),
+    )
+
+
+def visualize_patches(network, images, title):
+    """Draws both layers' filters by what excites them; returns the figure."""
     return figures.draw_patches(
         network.W_conv1.numpy()[:, :, 0],  # [5, 5, 32]
-        patches1,
-        patches2,
+        *patches_of_both_layers(network, images),
         "The nine patches of test digits that excite each filter most. Layer 1, the top four rows: "
         f"the filter and 5x5 pixels. Layer 2: 14x14 pixels.\n{title}",
     )

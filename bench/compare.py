@@ -20,6 +20,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from support import machine
+
 ROOT = Path(__file__).resolve().parents[1]
 OURS, OURS_BARE = "this repository", "this repository, bare loop"
 COMPILED = "PyTorch, `torch.compile`, bare loop"
@@ -136,20 +138,17 @@ def cell(row, column, speeds):
 
 def table(speeds):
     """Returns the speeds as a Markdown table."""
-    lines = ["| |" + "".join(f" {column} |" for column in COLUMNS), "| --- |" + " --- |" * 3]
+    head = "| |" + "".join(f" {column} |" for column in COLUMNS)
+    lines = [head, "| --- |" + " --- |" * len(COLUMNS)]
     for row in dict.fromkeys(row for row, _ in speeds):
         cells = [cell(row, column, speeds) for column in COLUMNS]
         lines.append(f"| {row} |" + "".join(f" {text} |" if text else " |" for text in cells))
     return "\n".join(lines)
 
 
-def machine():
+def environment():
     """Returns the CPU, the cores, the versions and the date on one line."""
-    info = Path("/proc/cpuinfo")
-    model = re.search(r"^model name\s*: (.*)", info.read_text() if info.exists() else "", re.M)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parts = [model[1] if model else platform.processor(), f"{cores} cores"]
-    parts.append(f"Python {platform.python_version()}")
+    parts = [machine.cpu(), f"Python {platform.python_version()}"]
     for name, package in (
         ("TensorFlow", "tensorflow"),
         ("Keras", "keras"),
@@ -176,7 +175,7 @@ def main():
     print("\nSteps per second: median (lowest to highest), and how many times as fast as that this")
     print("repository doing the same is: the median, over the rounds, of ours / the peer's.")
     print(f"Rounds: {rounds}.", end=" ")
-    print(machine())
+    print(environment())
 
 
 if __name__ == "__main__":

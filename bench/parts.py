@@ -14,7 +14,6 @@ from unittest import mock
 
 import numpy as np
 
-import common
 import double_conv
 from support import fast_ops, summaries, terminal
 from support.quiet import tf
@@ -32,15 +31,6 @@ class WithKerasAdam(double_conv.DoubleConv):
         super().__init__()
         self.optimizer = tf.keras.optimizers.Adam(1e-4, epsilon=1e-8)
         self.optimizer.build(self.trainable_variables)
-
-    @tf.function(autograph=False)
-    def train_step(self, x, y_, dropout_seed):
-        with tf.GradientTape() as tape:
-            logits = self(x, keep_prob=0.5, dropout_seed=dropout_seed).logits
-            cross_entropy = common.cross_entropy(logits, y_)
-        gradients = tape.gradient(cross_entropy, self.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self.trainable_variables))
-        return cross_entropy
 
 
 def step_of(network):

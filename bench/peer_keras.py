@@ -58,8 +58,7 @@ def main():
         network, optimizer = single_conv(), keras.optimizers.SGD(0.001)
     else:
         network, optimizer = double_conv(), keras.optimizers.Adam(1e-4, epsilon=1e-8)
-    losses = keras.losses
-    loss = losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     network.compile(optimizer, loss)
 
     def fit(steps):

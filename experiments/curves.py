@@ -8,14 +8,12 @@ Example:
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from experiments import IMAGES
 from support import figures, summaries, terminal
-from support.quiet import tf
-
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
+from support.quiet import plt, tf
 
 
 def read_run(folder, tag):

@@ -1,9 +1,9 @@
 """Counts the dead filters of the first network, with abs and without, before and after training.
 
-A filter is dead if no test digit gets an answer from it: h_conv1 is 0 everywhere. Then its
-gradient is 0 too, and it stays as it is. A filter is rare if fewer than one test digit in ten gets
-an answer. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seeds has
-trained is not trained again.
+A filter is dead if no test digit excites it: its h_conv1 are 0 everywhere. Then its gradient
+is 0 too, and it stays as it is. A filter is rare if fewer than one test digit in ten excites
+it. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seeds has trained is
+not trained again.
 
 Example:
     python -m experiments.dead_filters --seeds 1-30
@@ -34,16 +34,18 @@ def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-30")
     args = parser.parse_args()
+    path = args.results / "dead_filters.csv"
     for experiment in EXPERIMENTS:
-        for seed in args.seeds:
+        for seed in seeds.missing(path, args.seeds, experiment=experiment):
             mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
             before = seeds.untrained(experiment, seed)
-            after = seeds.trained(experiment, seed, mnist.train, args.checkpoint_dir)
+            folder = args.checkpoint_dir
+            after = seeds.trained(experiment, seed, mnist.train, folder, args.bfloat16)
             images = mnist.test.images
             counts = [*count(before, images), *count(after, images)]
             accuracy = f"{common.accuracy_on(after, mnist.test):.4f}"
             row = [experiment, seed, *counts, accuracy]
-            seeds.append(args.results / "dead_filters.csv", COLUMNS, [row])
+            seeds.append(path, COLUMNS, [row])
             terminal.print_stdout(" ".join(map(str, row)))
 
 

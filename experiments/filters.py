@@ -42,13 +42,13 @@ def print_responses(network):
 
     A filter whose weakest response is over half of its strongest responds to any stroke.
     """
-    found = responses(network)
+    by_direction = responses(network)
     W = network.W_conv1.numpy()[:, :, 0]  # [5, 5, filter]
     positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
     print("\n| filter | level | / | upright | \\ | responds to | times | one sign |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for k in range(W.shape[-1]):
-        response = {direction: float(found[direction][k]) for direction in DIRECTIONS}
+        response = {direction: float(by_direction[direction][k]) for direction in DIRECTIONS}
         strongest = max(response, key=response.get)
         across = response[ACROSS_FROM[strongest]]
         times = f"{response[strongest] / across:.1f}" if across else "inf"
@@ -105,8 +105,8 @@ def print_double(trained, test):
     """Prints the guide's numbers for the second network."""
     initial = DoubleConv()
     for name in "W_conv1", "W_conv2", "W_fc1":
-        found = correlation(getattr(trained, name), getattr(initial, name))
-        print(f"correlation of {name}: {found}")
+        both = getattr(trained, name), getattr(initial, name)
+        print(f"correlation of {name}: {correlation(*both)}")
     print_responses(trained)
 
     h_pool1, W = trained(test.images[:50]).h_pool1, trained.W_conv2

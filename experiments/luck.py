@@ -1,32 +1,28 @@
-"""Prints tables of the test accuracies in results/, and draws luck.png and ladder.png.
+"""Compares the test accuracies in results/, and draws luck.png and ladder.png.
 
-Three tables: every experiment; the ladder from a network without a convolution
-to the second network; and the paired tests, in which each seed is trained with
-and without a change. luck.png is the histogram of the first network's test
-accuracies over its seeds, ladder.png the ladder's.
+luck.png is the histogram of the first network's test accuracies over its seeds; ladder.png shows
+the steps from a network without a convolution to the second network. The comparisons are also what
+experiments.tables writes.
 
-A comparison's two sides are always from one folder, that is from one machine
-and one precision: results/ itself is the scripts' own precision on two cores of
-an AMD EPYC, xeon-float32 and xeon-bfloat16 are one core of an Intel Xeon.
+A comparison's two sides are always from one folder, that is from one machine and one precision:
+results/ itself is float32 on two cores of an AMD EPYC, xeon-float32 and xeon-bfloat16 are one core
+of an Intel Xeon.
 
 Example:
     python -m experiments.luck
 """
 
 import textwrap
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from experiments import seeds
+from experiments import IMAGES, seeds
 from support import figures, terminal
+from support.quiet import plt
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
-THE_POSTS = 0.975  # the test accuracy that the post gives for its first program
 # Folders in seeds.FOLDER.
 AMD, FLOAT32, BFLOAT16 = "", "xeon-float32", "xeon-bfloat16"
 # Experiment: what changes from one rung of the ladder to the next. All are in BFLOAT16.
@@ -64,6 +60,7 @@ CHANGES = {
     ),
     "each block's mean in place of its maximum": Change(FLOAT32, "single", "single-mean"),
     "biases in place of `abs` and 0.2": Change(FLOAT32, "single", "single-biases"),
+    "without `abs`, biases in place of 0.2": Change(FLOAT32, "single-without-abs", "single-biases"),
     "without dropout": Change(AMD, "double", "double-without-dropout"),
     "first convolution frozen": Change(BFLOAT16, "double", "double-frozen-first"),
     "second convolution frozen": Change(BFLOAT16, "double", "double-frozen-second"),
@@ -74,6 +71,15 @@ CHANGES = {
 def read(experiment, folder=AMD):
     """Returns {seed: test accuracy} of an experiment, from one of the folders."""
     return seeds.read(experiment, seeds.FOLDER / folder)
+
+
+def the_posts(program):
+    """Returns {column: text}, the test accuracies of the post's post_single.py or post_double.py.
+
+    docs/recordings.md tells how the programs were run.
+    """
+    (row,) = (r for r in seeds.rows(seeds.FOLDER / "the_post.csv") if r["program"] == program)
+    return row
 
 
 def mean_and_deviation(values):
@@ -92,7 +98,7 @@ def measured(folder=AMD):
 
 
 def summary(experiment, folder=AMD):
-    """Returns a row of the first table: experiment, seeds, mean ± deviation, range, middle 90%."""
+    """Returns a row of the experiments: name, seeds, mean ± deviation, range, middle 90%."""
     values = list(read(experiment, folder).values())
     low, high = np.quantile(values, [0.05, 0.95])
     spread, extremes = mean_and_deviation(values), f"{min(values):.4f} to {max(values):.4f}"
@@ -154,13 +160,6 @@ def change(name):
     return [name, str(test.seeds), mean, t, p, str(test.worse)]
 
 
-def print_table(columns, rows):
-    """Prints a table in Markdown, and an empty line."""
-    for row in [columns, ["---"] * len(columns), *rows]:
-        print(f"| {' | '.join(row)} |")
-    print()
-
-
 @figures.in_default_style
 def draw_luck(accuracies):
     """Draws the histogram of {seed: test accuracy}; returns the figure."""
@@ -171,7 +170,9 @@ def draw_luck(accuracies):
     low, high = np.quantile(values, [0.05, 0.95])
     label = f"nine seeds in ten: {low:.4f} to {high:.4f}"
     axes.axvspan(low, high, color="#cfd8e3", zorder=0, label=label)
-    axes.axvline(THE_POSTS, color="#c2410c", linestyle="--", label=f"the post: {THE_POSTS}")
+    the_post = the_posts("post_single.py")["the_post"]
+    label = f"the post: {the_post}"
+    axes.axvline(float(the_post), color="#c2410c", linestyle="--", label=label)
     label = f"--seed 1: {accuracies[1]:.4f}"
     axes.axvline(accuracies[1], color="black", linestyle=":", linewidth=2.5, label=label)
     axes.set_title(f"single_conv.py, seeds {min(accuracies)} to {max(accuracies)}", fontsize=11)
@@ -220,16 +221,6 @@ def draw_ladder():
 
 def main():
     terminal.parser(__doc__).parse_args()
-    columns = ["experiment", "seeds", "mean ± standard deviation"]
-    for folder in AMD, FLOAT32, BFLOAT16:
-        rows = [summary(experiment, folder) for experiment in measured(folder)]
-        print_table([*columns, "lowest to highest", "5% to 95%"], rows)
-    columns = ["", "what changes", "seeds", "mean ± standard deviation", "mistakes of 10,000"]
-    rows = enumerate(map(rung, LADDER), start=1)
-    columns += ["difference to the rung before ± its standard error", "p"]
-    print_table(columns, [[str(number), *row] for number, row in rows])
-    columns = ["change", "seeds", "mean difference ± its standard error", "t", "p", "seeds worse"]
-    print_table(columns, map(change, CHANGES))
     drawn = [draw_luck(seeds.read("single")), draw_ladder()]
     figures.save(drawn, [IMAGES / "luck.png", IMAGES / "ladder.png"], dpi=150)
 

@@ -1,15 +1,14 @@
 """Draws both networks with their own numbers: network1.png and network2.png in docs/images.
 
-Trains the first network (1,001 steps, about 5 seconds) and restores the second
-from a checkpoint of double_conv.py. Every image, shape and number in the figures
-comes from these two networks and one test digit.
+Trains the first network (1,001 steps) and restores the second from a checkpoint
+of double_conv.py. Every image, shape and number in the figures comes from these
+two networks and one test digit.
 
 Example:
     python -m experiments.networks train_data-20000
 """
 
 import io
-from pathlib import Path
 
 import numpy as np
 from matplotlib.patches import Circle
@@ -17,7 +16,7 @@ from PIL import Image
 
 import common
 from double_conv import DoubleConv
-from experiments import seeds
+from experiments import IMAGES, seeds
 from experiments.page import COLORS, FAINT, INK, LEFT, RIGHT, TEXT, Page, columns, shape
 from support import checkpoints, figures, input_data, terminal
 from support.quiet import tf
@@ -232,7 +231,7 @@ def trained_networks(args):
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     double = DoubleConv()
     checkpoints.restore(double, args.checkpoint)
-    return seeds.trained_single(1, mnist.train), double, mnist
+    return seeds.trained("single", 1, mnist.train), double, mnist
 
 
 def save(figure, path):
@@ -246,14 +245,13 @@ def main():
     single, double, mnist = trained_networks(options(__doc__))
     image, label = mnist.test.images[INDEX], mnist.test.labels[INDEX].argmax()
     name = f"mnist.test.images[{INDEX}], a {label}"
-    folder = Path(__file__).parents[1] / "docs" / "images"
     for network, draw, file in (
         (single, draw_single, "network1.png"),
         (double, draw_double, "network2.png"),
     ):
         accuracy = common.accuracy_on(network, mnist.test)
         subtitle = f"trained on {mnist.name}, test accuracy {accuracy:g}"
-        save(draw(network, image, name, subtitle), folder / file)
+        save(draw(network, image, name, subtitle), IMAGES / file)
 
 
 if __name__ == "__main__":

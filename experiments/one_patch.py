@@ -8,18 +8,16 @@ Example:
     python -m experiments.one_patch > experiments/results/one_patch.txt
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
 import common
-from experiments import networks
+from experiments import IMAGES, networks
 from single_conv import SingleConv, batch_size
 from support import figures, input_data, terminal
-from support.quiet import tf
+from support.quiet import plt, tf
 
 # The author's, from this notebook: a level edge, full ink above and paper below, gives exactly 1.
 # https://github.com/enakai00/jupyter_tfbook/blob/master/Chapter04/ORENIST%20classification%20example.ipynb
@@ -35,7 +33,6 @@ BY_HAND = (
     )
     / 23
 )
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 COLUMN = 10  # the strip's column, counted from 0
 ROWS = range(4, 14)  # and its rows
 FILTER = 15  # the trained filter, counted from 1
@@ -233,8 +230,8 @@ def print_first_steps(network, images, labels, train):
         images, labels = train.next_batch(batch_size)
     end = W_conv1(network, slice(None))
     for step, change in moved.items():
-        found = np.corrcoef(change.ravel(), moved[1001].ravel())[0, 1]
-        print(f"correlation of all filters' change after {step} steps with the last: {found:.2f}")
+        r = np.corrcoef(change.ravel(), moved[1001].ravel())[0, 1]
+        print(f"correlation of all filters' change after {step} steps with the last: {r:.2f}")
     print_weights(f"weights of filter {FILTER} after training", W_conv1(network))
     print("\nstandard deviation of all filters' weights")
     print(f"start {start.std():.3f}, change {moved[1001].std():.3f}, end {end.std():.3f}")

@@ -9,19 +9,16 @@ Example:
     python -m experiments.optimizers --bfloat16
 """
 
-import csv
-from pathlib import Path
+import itertools
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import double_conv
-from experiments import seeds
+from experiments import IMAGES, seeds
 from support import fast_ops, figures, input_data, terminal
-from support.quiet import tf
+from support.quiet import plt, tf
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
-STEPS, MEAN_OF, LAST = 5000, 50, 500
+SEED, STEPS, MEAN_OF, LAST = 1, 5000, 50, 500
 OPTIMIZERS = {
     "Adam": tf.compat.v1.train.AdamOptimizer,
     "gradient descent": tf.compat.v1.train.GradientDescentOptimizer,
@@ -34,22 +31,20 @@ def losses(optimizer, rate, seed, train, steps):
     """Trains the second network; returns each step's cross entropy per digit, before the step."""
     network = double_conv.DoubleConv(seed)
     network.optimizer = OPTIMIZERS[optimizer](float(rate))
-    found = []
+    per_digit = []
     for i in terminal.progress(range(steps)):
         x, y_ = train.next_batch(double_conv.batch_size)
-        found.append(network.train_step(x, y_, dropout_seed=[seed, i]).numpy() / len(x))
-    return np.array(found)
+        per_digit.append(network.train_step(x, y_, dropout_seed=[seed, i]).numpy() / len(x))
+    return np.array(per_digit)
 
 
 def read(path):
     """Returns {(optimizer, rate): (steps, losses)} of the CSV file, {} if there is none."""
     curves = {}
-    if path.exists():
-        with open(path, newline="") as file:
-            for row in csv.DictReader(file):
-                steps, values = curves.setdefault((row["optimizer"], row["rate"]), ([], []))
-                steps.append(int(row["step"]))
-                values.append(float(row["loss"]))
+    for row in seeds.rows(path):
+        steps, values = curves.setdefault((row["optimizer"], row["rate"]), ([], []))
+        steps.append(int(row["step"]))
+        values.append(float(row["loss"]))
     return {key: tuple(map(np.array, curve)) for key, curve in curves.items()}
 
 
@@ -103,25 +98,25 @@ def draw(curves):
 
 def main():
     parser = terminal.parser(__doc__)
-    seeds.add_options(parser, default="1")
+    terminal.add_data_dir(parser)
+    seeds.add_result_options(parser)
     args = parser.parse_args()
-    path, seed = args.results / "optimizers.csv", args.seeds[0]
+    path = args.results / "optimizers.csv"
     precision = "bfloat16" if args.bfloat16 else "float32"
-    for optimizer in OPTIMIZERS:
-        for rate in RATES:
-            if (optimizer, rate) not in read(path):
-                train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
-                with fast_ops.bfloat16(args.bfloat16):
-                    found = losses(optimizer, rate, seed, train, STEPS)
-                means = found.reshape(-1, MEAN_OF).mean(1)
-                rows = [
-                    [optimizer, rate, seed, MEAN_OF * (k + 1), f"{loss:.4f}", precision]
-                    for k, loss in enumerate(means)
-                ]
-                seeds.append(path, COLUMNS, rows)
-                terminal.print_stdout(
-                    f"{optimizer}, {rate}: {means[-LAST // MEAN_OF :].mean():.4f}"
-                )
+    for optimizer, rate in itertools.product(OPTIMIZERS, RATES):
+        if (optimizer, rate) in read(path):
+            terminal.print_stderr(f"{optimizer}, {rate}: already in {path}")
+            continue
+        train = input_data.read_data_sets(args.data_dir, "mnist", SEED).train
+        with fast_ops.bfloat16(args.bfloat16):
+            per_digit = losses(optimizer, rate, SEED, train, STEPS)
+        means = per_digit.reshape(-1, MEAN_OF).mean(1)
+        rows = [
+            [optimizer, rate, SEED, MEAN_OF * (k + 1), f"{loss:.4f}", precision]
+            for k, loss in enumerate(means)
+        ]
+        seeds.append(path, COLUMNS, rows)
+        terminal.print_stdout(f"{optimizer}, {rate}: {means[-LAST // MEAN_OF :].mean():.4f}")
     figures.save([draw(read(path))], [IMAGES / "optimizers.png"], dpi=150)
 
 

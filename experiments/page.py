@@ -2,11 +2,12 @@
 
 import contextlib
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.colors import PowerNorm
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon, Rectangle
+
+from support.quiet import plt
 
 WIDTH = 900  # of a figure, in pixels at 100 dpi, as are all lengths here
 LEFT, RIGHT = 34, WIDTH - 34  # where text and images begin and end

@@ -2,42 +2,29 @@
 
 For each filter, the nine patches of test digits that excite it most, as visualize_filters.py
 --patches draws them, and how alike the nine are: the mean correlation of their 36 pairs. The
-networks are the second network's seeds at their random start and trained, and checkpoints that
-are named. Appends a row per filter to RESULTS/patches.csv, and draws patches_control.png: the
-first eight filters of the second layer of the first seed, untrained and trained.
+networks are the second network's seeds at their random start and trained, and, with --the-posts,
+that of the post's own program. Appends a row per filter to RESULTS/patches.csv; what is there
+already is left out, and what experiments.seeds has trained is not trained again. Draws
+patches_control.png, in any case: the first eight filters of the second layer of the first seed,
+untrained and trained.
 
 A patch of equal pixels has no correlation with any; its pairs are left out.
 
 Example:
-    python -m experiments.patches --seeds 1-3 --bfloat16 --checkpoint /reference/train_data-20000
+    python -m experiments.patches --seeds 1-3 --bfloat16 --the-posts /reference/train_data-20000
 """
-
-from pathlib import Path
 
 import numpy as np
 
 from double_conv import DoubleConv
-from experiments import seeds
+from experiments import IMAGES, seeds
 from support import checkpoints, figures, input_data, terminal
 from support.quiet import plt
-from visualize_filters import strongest_patches
+from visualize_filters import patches_of_both_layers
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
 COLUMNS = ["network", "seed", "layer", "filter", "correlation"]
-# As in visualize_filters.visualize_patches, which derives the numbers.
-LAYERS = {
-    1: {"size": 5, "stride": 1, "before": 2},
-    2: {"size": 14, "stride": 2, "before": 6},
-}
+THE_POSTS = "the post's"  # its network's name in the file
 SHOWN = 8  # filters in the picture, from the first
-
-
-def patches(network, images):
-    """Returns the nine patches per filter: {1: float32 [32, 9, 5, 5], 2: [64, 9, 14, 14]}."""
-    return {
-        1: strongest_patches(lambda x: network(x).h_conv1, images, **LAYERS[1]),
-        2: strongest_patches(lambda x: network(x).h_conv2, images, **LAYERS[2]),
-    }
 
 
 def alikeness(nine):
@@ -61,13 +48,13 @@ def row_of_filters(filters):
 def draw(untrained, trained, seed):
     """Draws second-layer filters' patches [n, 9, 14, 14], untrained above, trained below."""
     figure, axes = plt.subplots(2, 1, figsize=(9, 2.9), layout="constrained")
-    for ax, what, found in zip(
+    for ax, what, filters in zip(
         axes, ("before training", "after 20,001 steps"), (untrained, trained)
     ):
-        image = row_of_filters(found)
+        image = row_of_filters(filters)
         ax.imshow(image, "gray_r", vmin=0, vmax=1, interpolation="nearest")
-        width = image.shape[1] / len(found)
-        ax.set_xticks(width * (np.arange(len(found)) + 0.5), range(1, len(found) + 1))
+        width = image.shape[1] / len(filters)
+        ax.set_xticks(width * (np.arange(len(filters)) + 0.5), range(1, len(filters) + 1))
         ax.xaxis.tick_top()
         ax.tick_params(length=0)
         ax.set_yticks([])
@@ -78,44 +65,47 @@ def draw(untrained, trained, seed):
     return figure
 
 
+def correlations(name, seed, layers):
+    """Returns a network's rows of COLUMNS, from each layer's patches; prints each layer's mean."""
+    table = []
+    for layer, filters in enumerate(layers, start=1):
+        alike = [alikeness(nine) for nine in filters]
+        table += [[name, seed, layer, k, f"{r:.4f}"] for k, r in enumerate(alike, start=1)]
+        terminal.print_stdout(f"{name} {seed}, layer {layer}: {np.nanmean(alike):.3f}")
+    return table
+
+
 def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-3")
     parser.add_argument(
-        "--checkpoint",
+        "--the-posts",
         type=checkpoints.path,
-        help="another trained network, e.g. that of the post's own program",
+        metavar="CHECKPOINT",
+        help="checkpoint of the post's own program, whose network is measured too",
     )
     args = parser.parse_args()
-    mnist = input_data.read_data_sets(args.data_dir, "mnist")
-    path = args.results / "patches.csv"
-
-    def found_in(network, name, seed):
-        found = patches(network, mnist.test.images)
-        rows = [
-            [name, seed, layer, k, f"{alikeness(nine):.4f}"]
-            for layer in LAYERS
-            for k, nine in enumerate(found[layer], start=1)
-        ]
-        seeds.append(path, COLUMNS, rows)
-        for layer in LAYERS:
-            mean = np.nanmean([float(row[-1]) for row in rows if row[2] == layer])
-            terminal.print_stdout(f"{name} {seed}, layer {layer}: {mean:.3f}")
-        return found[2][:SHOWN]
-
-    for seed in args.seeds:
+    test = input_data.read_data_sets(args.data_dir, "mnist").test
+    path, first = args.results / "patches.csv", args.seeds[0]
+    missing = list(seeds.missing(path, args.seeds, network="trained"))
+    for seed in dict.fromkeys([first, *missing]):  # the picture needs the first one in any case
         train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
-        untrained = found_in(seeds.untrained("double", seed), "untrained", seed)
         network = seeds.trained("double", seed, train, args.checkpoint_dir, args.bfloat16)
-        trained = found_in(network, "trained", seed)
-        if seed == args.seeds[0]:
-            figures.save(
-                [draw(untrained, trained, seed)], [IMAGES / "patches_control.png"], dpi=150
-            )
-    if args.checkpoint:
+        trained = patches_of_both_layers(network, test.images)
+        untrained = patches_of_both_layers(seeds.untrained("double", seed), test.images)
+        if seed in missing:
+            table = correlations("untrained", seed, untrained)
+            seeds.append(path, COLUMNS, table + correlations("trained", seed, trained))
+        if seed == first:
+            figure = draw(untrained[1][:SHOWN], trained[1][:SHOWN], seed)
+            figures.save([figure], [IMAGES / "patches_control.png"], dpi=150)
+    if args.the_posts and THE_POSTS in [row["network"] for row in seeds.rows(path)]:
+        terminal.print_stderr(f"{THE_POSTS}: already in {path}")
+    elif args.the_posts:
         network = DoubleConv()
-        checkpoints.restore(network, args.checkpoint)
-        found_in(network, args.checkpoint.name, "")
+        checkpoints.restore(network, args.the_posts)
+        layers = patches_of_both_layers(network, test.images)
+        seeds.append(path, COLUMNS, correlations(THE_POSTS, "", layers))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ stronger (0.5: no better than chance, 1: always, 0: never)?
 The networks: double; double-frozen-second and double-frozen-both, whose second layers are random
 and whose readouts are trained; and "untrained", the random start of double, whose AUC alone is
 measured. Appends a row per filter to RESULTS/second_layer.csv, and how much training changed each
-variable and the activations to RESULTS/changes.csv; what experiments.seeds has trained is not
-trained again.
+variable and the activations to RESULTS/changes.csv; seeds that are there already are left out, and
+what experiments.seeds has trained is not trained again.
 
 Example:
     python -m experiments.second_layer --seeds 1-3 --bfloat16
@@ -35,11 +35,11 @@ COLUMNS = [
 CHANGES = ["seed", "what", "deviation_at_start", "deviation_of_change", "correlation"]
 
 
-def activations(network, images):
-    """Returns h_pool1, h_pool2 and h_fc1 of images [n, 784], as arrays."""
+def layers(network, images):
+    """Returns {"h_pool1", "h_pool2", "h_fc1": array} of images [n, 784], float32 [n, ...]."""
     names = "h_pool1", "h_pool2", "h_fc1"
-    layers = [network(x) for x in common.batches(images)]
-    return {name: np.concatenate([getattr(h, name) for h in layers]) for name in names}
+    batches = [network(x) for x in common.batches(images)]
+    return {name: np.concatenate([getattr(h, name) for h in batches]) for name in names}
 
 
 def mistakes(network, h_fc1, labels):
@@ -61,12 +61,12 @@ def mistakes_without(network, h_pool2, labels):
 def auc(responses, labels):
     """Returns the AUC of each digit against all others, float [10], for responses [n]."""
     ranks = stats.rankdata(responses)  # a tie counts half
-    found = []
+    aucs = []
     for digit in range(10):
         mine = labels == digit
         count, others = mine.sum(), (~mine).sum()
-        found.append((ranks[mine].sum() - count * (count + 1) / 2) / (count * others))
-    return np.array(found)
+        aucs.append((ranks[mine].sum() - count * (count + 1) / 2) / (count * others))
+    return np.array(aucs)
 
 
 def change(before, after):
@@ -87,25 +87,26 @@ def mean_change(before, after):
 def filters(name, seed, network, h_pool2, labels):
     """Returns the rows of COLUMNS of a network whose maps are h_pool2 [n, 7, 7, 64]."""
     strongest = h_pool2.max((1, 2))  # [n, 64]
-    tells = [[f"{x:.4f}" for x in auc(strongest[:, k], labels)] for k in range(64)]
+    aucs = [[""] * 10]  # of filter 0: no map is set to 0
+    aucs += [[f"{x:.4f}" for x in auc(strongest[:, k], labels)] for k in range(64)]
     if name == "untrained":  # its readout reads nothing
         wrong = [[""] * 10] * 65
     else:
         wrong = list(mistakes_without(network, h_pool2, labels))
-    return [[name, seed, k, *wrong[k], *([[""] * 10, *tells][k])] for k in range(65)]
+    return [[name, seed, k, *wrong[k], *aucs[k]] for k in range(65)]
 
 
 def changes(seed, before, after, h_before, h_after):
     """Returns the rows of CHANGES of a network before and after training, and its activations."""
-    found = {
+    changed = {
         name: change(getattr(before, name).numpy(), getattr(after, name).numpy())
         for name in ("W_conv1", "W_conv2", "W_fc1", "W_fc2")
     }
     for name in "h_pool1", "h_pool2":
         strongest = (h[name].max((1, 2)) for h in (h_before, h_after))
-        found[f"strongest of {name}"] = mean_change(*strongest)
-    found["h_fc1"] = mean_change(h_before["h_fc1"], h_after["h_fc1"])
-    return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in found.items()]
+        changed[f"strongest of {name}"] = mean_change(*strongest)
+    changed["h_fc1"] = mean_change(h_before["h_fc1"], h_after["h_fc1"])
+    return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in changed.items()]
 
 
 def read(path):
@@ -148,22 +149,24 @@ def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-3")
     args = parser.parse_args()
-    for seed in args.seeds:
+    path = args.results / "second_layer.csv"
+    for seed in seeds.missing(path, args.seeds):
         start = seeds.untrained("double", seed)
         mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
         images, labels = mnist.test.images, mnist.test.labels.argmax(1)
-        h_start = activations(start, images)
+        h_start = layers(start, images)
         rows = filters("untrained", seed, start, h_start["h_pool2"], labels)
         for name in EXPERIMENTS:
             train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
             network = seeds.trained(name, seed, train, args.checkpoint_dir, args.bfloat16)
-            h = activations(network, images)
+            h = layers(network, images)
             rows += filters(name, seed, network, h["h_pool2"], labels)
             if name == "double":
                 changed = changes(seed, start, network, h_start, h)
-                seeds.append(args.results / "changes.csv", CHANGES, changed)
-        seeds.append(args.results / "second_layer.csv", COLUMNS, rows)
-    print_summary(args.results / "second_layer.csv")
+        seeds.append(args.results / "changes.csv", CHANGES, changed)
+        seeds.append(path, COLUMNS, rows)
+        terminal.print_stdout(f"seed {seed}: done")
+    print_summary(path)
 
 
 if __name__ == "__main__":

@@ -1,27 +1,27 @@
 """Trains variants of the networks with many seeds: what does a change do, and what is luck?
 
 Appends a row per seed to RESULTS/EXPERIMENT.csv; seeds that are there already are
-left out, so an interrupted script continues where it was. An experiment of 1,001
-steps takes about 5 seconds a seed, one of 20,001 steps 2 to 13 minutes.
+left out, so an interrupted script continues where it was. On one core of an Intel
+Xeon, an experiment of 1,001 steps takes about 10 seconds a seed, one of 20,001
+steps 2 to 13 minutes.
 
 Compare accuracies of one machine and one precision only: their last digits
 depend on both.
 
 Example:
-    python -m experiments.seeds single --seeds 1-100
+    python -m experiments.seeds single --seeds 1-100 --results my-results
     python -m experiments.seeds double-frozen-both --seeds 1-3 --bfloat16 --results my-results
 """
 
 import argparse
 import csv
 import datetime
-import os
 import platform
 from pathlib import Path
 
 import common
 from experiments.variants import EXPERIMENTS
-from support import checkpoints, fast_ops, input_data, terminal
+from support import checkpoints, fast_ops, input_data, machine, terminal
 from support.quiet import tf
 
 FOLDER = Path(__file__).parent / "results"
@@ -56,9 +56,26 @@ def untrained(experiment, seed):
     return EXPERIMENTS[experiment].network(seed)
 
 
-def trained_single(seed, train):
-    """Returns the first network, trained on a DataSet as single_conv.py does."""
-    return trained("single", seed, train)
+def rows(path):
+    """Returns the rows of a CSV file, a {column: text} each; none if there is no file."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def missing(path, seeds, **values):
+    """Yields the seeds that have no row in a CSV file, and reports those that have one.
+
+    `values` are what else is in such a row, e.g. experiment="double".
+    """
+    for seed in seeds:
+        wanted = values | {"seed": str(seed)}
+        if any(wanted.items() <= row.items() for row in rows(path)):
+            name = "".join(f"{value}, " for value in values.values())
+            terminal.print_stderr(f"{name}seed {seed}: already in {path}")
+        else:
+            yield seed
 
 
 def read(experiment, folder=None):
@@ -66,31 +83,21 @@ def read(experiment, folder=None):
 
     The folder is experiments/results unless another is given.
     """
-    path = (folder or FOLDER) / f"{experiment}.csv"
-    if not path.exists():
-        return {}
-    with open(path, newline="") as file:
-        return {int(row["seed"]): float(row["test_accuracy"]) for row in csv.DictReader(file)}
+    table = rows((folder or FOLDER) / f"{experiment}.csv")
+    return {int(row["seed"]): float(row["test_accuracy"]) for row in table}
 
 
-def cpu():
-    """Returns the CPU's model and its number of cores, e.g. "AMD EPYC, cores: 2"."""
-    path = Path("/proc/cpuinfo")  # on Linux
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, cores: {len(os.sched_getaffinity(0))}"
-
-
-def append(path, columns, rows):
+def append(path, columns, new_rows):
     """Appends rows to a CSV file, each with the MACHINE; the columns' names first if it is new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    machine = [cpu(), platform.python_version(), tf.__version__, datetime.date.today()]
-    new = not path.exists()
+    measured_on = [machine.cpu(), platform.python_version()]
+    measured_on += [tf.__version__, datetime.date.today()]
+    is_new = not path.exists()
     with open(path, "a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        if new:
+        if is_new:
             writer.writerow([*columns, *MACHINE])
-        writer.writerows([*row, *machine] for row in rows)
+        writer.writerows([*row, *measured_on] for row in new_rows)
 
 
 def seed_range(text):
@@ -121,6 +128,11 @@ def add_options(parser, default):
         help="folder for the trained networks; those in it are not trained again (default: "
         "%(default)s)",
     )
+    add_result_options(parser)
+
+
+def add_result_options(parser):
+    """Adds the options that tell which folder the results go to, and their precision."""
     parser.add_argument(
         "--bfloat16", action="store_true", help="train as double_conv.py --bfloat16"
     )
@@ -145,14 +157,13 @@ def main():
     args = options()
     name, folder = args.experiment, args.checkpoint_dir
     precision = "bfloat16" if args.bfloat16 else "float32"
-    for seed in args.seeds:
-        if seed not in read(name, args.results):
-            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-            network = trained(name, seed, mnist.train, folder, args.bfloat16)
-            test_accuracy = common.accuracy_on(network, mnist.test)
-            row = [seed, f"{test_accuracy:.4f}", precision]
-            append(args.results / f"{name}.csv", COLUMNS, [row])
-            terminal.print_stdout(f"{name}, seed {seed}: test accuracy {test_accuracy:.4f}")
+    path = args.results / f"{name}.csv"
+    for seed in missing(path, args.seeds):
+        mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
+        network = trained(name, seed, mnist.train, folder, args.bfloat16)
+        test_accuracy = common.accuracy_on(network, mnist.test)
+        append(path, COLUMNS, [[seed, f"{test_accuracy:.4f}", precision]])
+        terminal.print_stdout(f"{name}, seed {seed}: test accuracy {test_accuracy:.4f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Moves the test digits by 0 to 4 pixels, and counts how well the networks still read them.
 
 What leaves the image is lost; what comes in is 0. Appends rows to RESULTS/shifts.csv, one per
-direction and distance; what experiments.seeds has trained is not trained again.
+direction and distance; what is there already is left out, and what experiments.seeds has trained
+is not trained again.
 
 Example:
     python -m experiments.shifts single dense-16 single-upper-left single-mean
@@ -46,14 +47,17 @@ def main():
     parser.add_argument("experiments", nargs="+", choices=EXPERIMENTS, metavar="EXPERIMENT")
     seeds.add_options(parser, default="1-5")
     args = parser.parse_args()
+    path = args.results / "shifts.csv"
     for experiment in args.experiments:
-        for seed in args.seeds:
+        for seed in seeds.missing(path, args.seeds, experiment=experiment):
             mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
             folder = args.checkpoint_dir
             network = seeds.trained(experiment, seed, mnist.train, folder, args.bfloat16)
-            found = accuracies(network, mnist.test)
-            rows = [[experiment, seed, *where, f"{accuracy:.4f}"] for *where, accuracy in found]
-            seeds.append(args.results / "shifts.csv", COLUMNS, rows)
+            rows = [
+                [experiment, seed, direction, pixels, f"{accuracy:.4f}"]
+                for direction, pixels, accuracy in accuracies(network, mnist.test)
+            ]
+            seeds.append(path, COLUMNS, rows)
             terminal.print_stdout(f"{experiment}, seed {seed}: done")
 
 

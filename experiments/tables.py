@@ -5,20 +5,20 @@ In a page, a table stands between two comments:
     <!-- table: ladder -->
     <!-- end of table -->
 
-Its words are English or, in a page *.ja.md, Japanese; its numbers are the same.
+Its labels are English or, in a page *.ja.md, Japanese; its numbers are the same.
 
 Example:
     python -m experiments.tables
-    python -m experiments.tables --check    # names the pages that are behind
+    python -m experiments.tables --check    # names the pages that are out of date
 """
 
-import csv
 import itertools
 import re
 from pathlib import Path
 
 import numpy as np
 
+import experiments.second_layer
 from experiments import luck, seeds
 from support import terminal
 
@@ -33,6 +33,7 @@ TAKEN_AWAY = [
     "0.1 in place of 0.2",
     "0.4 in place of 0.2",
     "biases in place of `abs` and 0.2",
+    "without `abs`, biases in place of 0.2",
     "each block's upper left pixel in place of its maximum",
     "each block's mean in place of its maximum",
     "filters frozen",
@@ -48,8 +49,16 @@ SHIFTED = {
     "single-mean": "each block's mean in place of its maximum",
     "double": "the second network",
 }
+CHANGED = {
+    "W_conv1": "`W_conv1`",
+    "W_conv2": "`W_conv2`",
+    "W_fc1": "`W_fc1`",
+    "strongest of h_pool1": "strongest of each map in `h_pool1`",
+    "strongest of h_pool2": "strongest of each map in `h_pool2`",
+    "h_fc1": "`h_fc1`",
+}
 
-# The tables' words in Japanese; what is not here stays as it is.
+# The tables' labels in Japanese; what is not here stays as it is.
 JAPANESE = {
     # column heads
     "experiment": "実験",
@@ -64,23 +73,33 @@ JAPANESE = {
     "difference to the rung above ± its standard error": "1 つ上の段との差 ± 標準誤差",
     "mean difference ± its standard error": "差の平均 ± 標準誤差",
     "times its error": "差 / 標準誤差",
-    "by luck": "偶然の確率",
-    "seeds worse": "下がったシード",
-    "without it": "変更なし",
-    "with it": "変更あり",
+    "by luck": "偶然で出る確率",
+    "seeds worse": "下がったシード数",
+    "unchanged": "変更なし",
+    "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "学習前の枚数",
-    "dead at the end": "学習後の枚数",
-    "accuracy of seeds with none": "使われないフィルターがないシードの正答率",
-    "of seeds with a dead one": "あるシードの正答率",
+    "dead at the start": "死んだ枚数、学習前",
+    "dead at the end": "死んだ枚数、学習後",
+    "rare at the start": "ほとんど反応しない枚数、学習前",
+    "rare at the end": "ほとんど反応しない枚数、学習後",
+    "correlation with the accuracy": "正答率との相関係数",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
     "network": "ネットワーク",
     "first layer's 32": "1 段目の 32 枚",
     "second layer's 64": "2 段目の 64 枚",
+    "change / spread at the start": "変化 / 学習前のばらつき",
+    "correlation with the start": "学習前との相関係数",
+    "strongest of each map in `h_pool1`": "`h_pool1` の各画像の最大値",
+    "strongest of each map in `h_pool2`": "`h_pool2` の各画像の最大値",
+    "as trained": "学習後",
+    "more without one map: mean": "1 枚を 0 にしたときの増加(平均)",
+    "one digit told by one filter: mean": "1 枚で 1 つの数字を見分ける AUC(平均)",
+    "at most": "同(最大)",
+    "best": "同(最大)",
     "row": "行",
     "ink": "インク",
-    "h in column 11": "11 列の h",
+    "h in column 11": "列 11 の h",
     "pooled": "プーリング後",
     "moved down by": "下に動かしたピクセル数",
     "forward, from top to bottom": "順方向(上から下へ)",
@@ -90,32 +109,33 @@ JAPANESE = {
     "this repository": "このリポジトリ",
     "command": "コマンド",
     # changes and networks
-    "one layer, test accuracy": "畳み込み 1 層",
-    "two layers, test accuracy": "畳み込み 2 層",
-    "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイント",
+    "one layer, test accuracy": "畳み込み 1 層の正答率",
+    "two layers, test accuracy": "畳み込み 2 層の正答率",
+    "the post's program's checkpoint, restored here": "記事のチェックポイントを読み込む",
     "without `abs`": "`abs` を外す",
     "4 filters": "フィルターを 4 枚にする",
     "filters frozen": "フィルターを初期値に固定する",
-    "10,001 steps": "10,001 ステップ",
+    "10,001 steps": "10,001 ステップに増やす",
     "0 in place of 0.2": "0.2 を 0 にする",
     "0.1 in place of 0.2": "0.2 を 0.1 にする",
     "0.4 in place of 0.2": "0.2 を 0.4 にする",
-    "biases in place of `abs` and 0.2": "`abs` と 0.2 の代わりにバイアス",
-    "a bias per filter in place of abs and 0.2": "`abs` と 0.2 の代わりにバイアス",
-    "each block's upper left pixel in place of its maximum": "最大値の代わりに左上のピクセル",
-    "each block's mean in place of its maximum": "最大値の代わりに平均",
-    "without dropout": "ドロップアウトなし",
-    "first convolution frozen": "1 段目の畳み込みを固定する",
-    "second convolution frozen": "2 段目の畳み込みを固定する",
-    "both convolutions frozen": "両方の畳み込みを固定する",
+    "biases in place of `abs` and 0.2": "`abs` と 0.2 をバイアスに置き換える",
+    "without `abs`, biases in place of 0.2": "`abs` を外した上で、0.2 をバイアスに置き換える",
+    "a bias per filter in place of abs and 0.2": "`abs` と 0.2 をバイアスに置き換える",
+    "each block's upper left pixel in place of its maximum": "最大値の代わりに左上のピクセルを取る",
+    "each block's mean in place of its maximum": "最大値の代わりに平均を取る",
+    "without dropout": "ドロップアウトを外す",
+    "first convolution frozen": "1 段目の畳み込みを固定",
+    "second convolution frozen": "2 段目の畳み込みを固定",
+    "both convolutions frozen": "両方の畳み込みを固定",
     "784 → 16 → 10, no convolution": "784 → 16 → 10、畳み込みなし",
-    "16 filters before it: the first network": "その前に 16 枚のフィルター(1 つ目のネットワーク)",
-    "1,024 features": "特徴変数を 1,024 個に",
-    "Adam, batches of 50, 20,001 steps": "Adam、50 個のバッチ、20,001 ステップ",
-    "dropout": "ドロップアウト",
+    "16 filters before it: the first network": "16 枚のフィルターを加える(1 つ目のネットワーク)",
+    "1,024 features": "特徴変数を 1,024 個に増やす",
+    "Adam, batches of 50, 20,001 steps": "Adam、50 個のバッチ、20,001 ステップに変える",
+    "dropout": "ドロップアウトあり",
     "no dropout": "ドロップアウトなし",
-    "32 filters": "フィルターを 32 枚に",
-    "a second convolution: the second network": "2 段目の畳み込み(2 つ目のネットワーク)",
+    "32 filters": "フィルターを 32 枚に増やす",
+    "a second convolution: the second network": "2 段目の畳み込みを加える(2 つ目のネットワーク)",
     "the first network": "1 つ目のネットワーク",
     "the second network": "2 つ目のネットワーク",
     "with `abs`": "`abs` あり",
@@ -128,13 +148,15 @@ JAPANESE = {
 def numbers():
     """The post's test accuracies, those of its code under TensorFlow 0.12.1, and ours."""
     columns = ["", "the post", "the post's code, run under TF 0.12.1", "this repository", "command"]
-    single, double = (f"{luck.read(name)[1]:g}" for name in ("single", "double"))
-    checkpoint = "`python visualize_filters.py CHECKPOINT`"
-    return columns, [
-        ["one layer, test accuracy", "0.975", "0.9745", single, "`python single_conv.py`"],
-        ["two layers, test accuracy", "0.9924", "0.9925", double, "`python double_conv.py`"],
-        ["the post's program's checkpoint, restored here", "", "0.9925", "0.9925", checkpoint],
-    ]
+    table = []
+    for layers, name in ("one layer", "single"), ("two layers", "double"):
+        theirs = luck.the_posts(f"post_{name}.py")
+        cells = theirs["the_post"], theirs["tensorflow_0.12.1"], f"{luck.read(name)[1]:g}"
+        table.append([f"{layers}, test accuracy", *cells, f"`python {name}_conv.py`"])
+    double = luck.the_posts("post_double.py")
+    restored = ["the post's program's checkpoint, restored here", ""]
+    restored += [double["tensorflow_0.12.1"], double["checkpoint_restored_here"]]
+    return columns, [*table, [*restored, "`python visualize_filters.py CHECKPOINT`"]]
 
 
 def accuracies(folder):
@@ -164,68 +186,64 @@ def changes(names):
         folder, without, with_it = luck.CHANGES[name]
         before, after = luck.read(without, folder), luck.read(with_it, folder)
         both = before.keys() & after.keys()
-        means = (f"{np.mean([found[seed] for seed in both]):.4f}" for found in (before, after))
+        means = (f"{np.mean([side[seed] for seed in both]):.4f}" for side in (before, after))
         _, count, difference, _, p, worse = luck.change(name)
         table.append([name, count, *means, difference, p, worse])
-    columns = ["change", "seeds", "without it", "with it", "mean difference ± its standard error"]
+    columns = ["change", "seeds", "unchanged", "changed", "mean difference ± its standard error"]
     return [*columns, "by luck", "seeds worse"], table
 
 
 def rows(name):
     """Returns the rows of a CSV file in the folders of the Xeon: {column: text}."""
-    found = []
-    for folder in luck.FLOAT32, luck.BFLOAT16:
-        path = seeds.FOLDER / folder / f"{name}.csv"
-        if path.exists():
-            with open(path, newline="") as file:
-                found += csv.DictReader(file)
-    return found
+    paths = (seeds.FOLDER / folder / f"{name}.csv" for folder in (luck.FLOAT32, luck.BFLOAT16))
+    return [row for path in paths for row in seeds.rows(path)]
 
 
-def mean(found, column):
-    """Returns the mean of a column's numbers in some rows, four digits."""
-    return f"{np.mean([float(row[column]) for row in found]):.4f}"
+def mean(group, column):
+    """Returns the mean of a column's numbers in a group of rows, to four decimals."""
+    return f"{np.mean([float(row[column]) for row in group]):.4f}"
 
 
 def shifts():
     """The test accuracy on moved digits, a mean of all directions and seeds."""
     moved = rows("shifts")
     table = []
-    for name, words in SHIFTED.items():
+    for name, label in SHIFTED.items():
         mine = [row for row in moved if row["experiment"] == name]
         by_pixels = [[row for row in mine if row["pixels"] == str(n)] for n in range(5)]
         count = len({row["seed"] for row in mine})
-        table.append([words, str(count), *(mean(found, "test_accuracy") for found in by_pixels)])
+        table.append([label, str(count), *(mean(group, "test_accuracy") for group in by_pixels)])
     return ["pixels moved", "seeds", "0", "1", "2", "3", "4"], table
 
 
 def dead_filters():
-    """How many filters are dead, and whether seeds with a dead one are worse."""
-    columns = ["", "seeds", "dead at the start", "dead at the end"]
-    columns += ["accuracy of seeds with none", "of seeds with a dead one"]
+    """How many filters are dead or rare, and whether that explains the accuracy."""
+    columns = ["", "seeds", "dead at the start", "dead at the end", "rare at the start"]
+    columns += ["rare at the end", "correlation with the accuracy"]
     table = []
     for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
         mine = [row for row in rows("dead_filters") if row["experiment"] == name]
-        counts = []
-        for when in "dead_at_start", "dead_at_end":
-            dead = sum(int(row[when]) for row in mine)
-            counts.append(f"{dead} of {16 * len(mine)}")
-        none = [row for row in mine if row["dead_at_end"] == "0"]
-        some = [row for row in mine if row["dead_at_end"] != "0"]
-        accuracies = [mean(found, "test_accuracy") if found else "" for found in (none, some)]
-        table.append([words, str(len(mine)), *counts, *accuracies])
+        counts = {
+            f"{what}_{when}": np.array([int(row[f"{what}_{when}"]) for row in mine])
+            for what in ("dead", "rare")
+            for when in ("at_start", "at_end")
+        }
+        cells = [f"{count.sum()} / {16 * len(mine)}" for count in counts.values()]
+        accuracy, rare = [float(row["test_accuracy"]) for row in mine], counts["rare_at_end"]
+        found = f"{np.corrcoef(rare, accuracy)[0, 1]:.2f}" if rare.any() else ""
+        table.append([words, str(len(mine)), *cells, found])
     return columns, table
 
 
 def training_accuracy():
     """The accuracy on the training set beside that on the test set."""
     table = []
-    for name, words in {"double": "dropout", "double-without-dropout": "no dropout"}.items():
+    for name, label in {"double": "dropout", "double-without-dropout": "no dropout"}.items():
         mine = [row for row in rows("training_accuracy") if row["experiment"] == name]
         training = np.array([float(row["training_accuracy"]) for row in mine])
         wrong = f"{55000 * (1 - training.mean()):.0f}"
         accuracy = f"{training.mean():.5f}"
-        table.append([words, str(len(mine)), accuracy, wrong, mean(mine, "test_accuracy")])
+        table.append([label, str(len(mine)), accuracy, wrong, mean(mine, "test_accuracy")])
     columns = ["", "seeds", "training accuracy", "mistakes of 55,000", "test accuracy"]
     return columns, table
 
@@ -233,20 +251,53 @@ def training_accuracy():
 def patches():
     """How alike the nine patches of a filter are, a mean of all filters and seeds."""
     table = []
-    for network, words in {
+    for network, label in {
         "untrained": "before training",
         "trained": "after 20,001 steps",
-        "train_data-20000": "the post's checkpoint",
+        "the post's": "the post's checkpoint",
     }.items():
         mine = [row for row in rows("patches") if row["network"] == network]
         layers = [[row for row in mine if row["layer"] == layer] for layer in "12"]
-        alike = [np.nanmean([float(row["correlation"]) for row in found]) for found in layers]
+        alike = [np.nanmean([float(row["correlation"]) for row in layer]) for layer in layers]
         count = len({row["seed"] for row in mine})
-        table.append([words, str(count), *(f"{x:.2f}" for x in alike)])
+        table.append([label, str(count), *(f"{x:.2f}" for x in alike)])
     return ["network", "seeds", "first layer's 32", "second layer's 64"], table
 
 
+def what_changes():
+    """How much training changes the second network's weights, and what they compute."""
+    table = []
+    for what, words in CHANGED.items():
+        mine = [row for row in rows("changes") if row["what"] == what]
+        numbers = [
+            [float(row["deviation_of_change"]) / float(row["deviation_at_start"]) for row in mine],
+            [float(row["correlation"]) for row in mine],
+        ]
+        table.append([words, str(len(mine)), *(f"{np.mean(found):.2f}" for found in numbers)])
+    return ["", "seeds", "change / spread at the start", "correlation with the start"], table
+
+
+def second_layer():
+    """What each of the second layer's filters is for: means over the seeds."""
+    found = experiments.second_layer.read(seeds.FOLDER / luck.BFLOAT16 / "second_layer.csv")
+    table = []
+    for network, words in {
+        "double": "as trained",
+        "double-frozen-second": "second convolution frozen",
+        "double-frozen-both": "both convolutions frozen",
+        "untrained": "before training",
+    }.items():
+        mine = [found[key] for key in found if key[0] == network]
+        numbers = np.mean([experiments.second_layer.summary(*read) for read in mine], axis=0)
+        cells = ["" if np.isnan(x) else f"{x:.{n}f}" for x, n in zip(numbers, (0, 1, 0, 2, 2))]
+        table.append([words, str(len(mine)), *cells])
+    columns = ["", "seeds", "mistakes of 10,000", "more without one map: mean", "at most"]
+    return [*columns, "one digit told by one filter: mean", "best"], table
+
+
 TABLES = {
+    "what-changes": what_changes,
+    "second-layer": second_layer,
     "numbers": numbers,
     "accuracies-amd": lambda: accuracies(luck.AMD),
     "accuracies-xeon-float32": lambda: accuracies(luck.FLOAT32),
@@ -292,17 +343,17 @@ def with_tables(page):
 def main():
     parser = terminal.parser(__doc__)
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if a page is behind"
+        "--check", action="store_true", help="write nothing; fail if a page is out of date"
     )
     args = parser.parse_args()
     pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-    behind = [page for page in pages if with_tables(page) != page.read_text()]
-    names = ", ".join(str(page.relative_to(ROOT)) for page in behind)
-    if args.check and behind:
-        raise terminal.Failure(f"{names}: behind the results; run python -m experiments.tables")
-    for page in behind:
+    old = [page for page in pages if with_tables(page) != page.read_text()]
+    names = ", ".join(str(page.relative_to(ROOT)) for page in old)
+    if args.check and old:
+        raise terminal.Failure(f"out of date: {names}; run python -m experiments.tables")
+    for page in old:
         page.write_text(with_tables(page))
-    terminal.print_stderr(f"written: {names}" if behind else "all tables are up to date")
+    terminal.print_stderr(f"written: {names}" if old else "all tables are up to date")
 
 
 if __name__ == "__main__":

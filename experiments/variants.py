@@ -128,14 +128,6 @@ class SingleWide(OwnFirstLayer):
         self.W_fc2 = weight_variable([1024, 10], random)
 
 
-class SingleWideAdam(SingleWide):
-    """The same, trained with the second network's optimizer."""
-
-    def __init__(self, seed):
-        super().__init__(seed)
-        self.optimizer = tf.compat.v1.train.AdamOptimizer(1e-4)
-
-
 class Outputs(NamedTuple):
     """What a test and a step of training need of a network."""
 
@@ -153,7 +145,11 @@ class Dense16(tf.Module):
         self.create_variables(tf.random.Generator.from_seed(seed, alg="philox"))
         self.optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.001)
 
-    def create_variables(self, random, inputs=784):
+    def create_variables(self, random):
+        """Creates all variables, from a stream of random numbers."""
+        self.create_dense(random, 784)
+
+    def create_dense(self, random, inputs):
         """Creates the weights and biases from `inputs` numbers to the ten logits."""
         self.W_fc1 = weight_variable([inputs, self.num_fc], random)
         self.b_fc1 = bias_variable([self.num_fc])
@@ -198,7 +194,7 @@ class AbsFilters1024(Dense1024):
 
     def create_variables(self, random):
         self.W_conv1 = weight_variable([5, 5, 1, self.num_filters], random)
-        super().create_variables(random, 14 * 14 * self.num_filters)
+        self.create_dense(random, 14 * 14 * self.num_filters)
 
     def first_layer(self, x_image):
         """Returns h_conv1, float32 [batch, 28, 28, num_filters]."""
@@ -234,7 +230,7 @@ class KeepsAllFeatures:
 
 
 class AbsFilters1024WithoutDropout(KeepsAllFeatures, AbsFilters1024):
-    pass
+    """AbsFilters1024, which keeps all features in training too."""
 
 
 # ----------------------------------------------------------------- variants of the second network
@@ -298,7 +294,6 @@ EXPERIMENTS = {
     "single-frozen-filters": like_single(FrozenFilters),
     "single-10001-steps": like_single(SingleConv, steps=10001),
     "single-wide": like_single(SingleWide, steps=10001),
-    "single-wide-adam": like_single(SingleWideAdam, steps=10001),
     "abs-filters-1024-without-dropout": like_double(AbsFilters1024WithoutDropout),
     "abs-filters-1024": like_double(AbsFilters1024),
     "filters-1024": like_double(Filters1024),

@@ -271,6 +271,7 @@ def test_title_tells_what_is_drawn_and_of_which_run(monkeypatch, small_data, tmp
     monkeypatch.setattr(
         single_conv, "visualize", lambda *args: drawn.append(visualize(*args)) or drawn[-1]
     )
+    monkeypatch.setattr(single_conv.figures, "show", lambda paths: None)
     args = ["--seed", "3", "--steps", "20", "--data-dir", str(small_data), "--log-dir"]
     args += [str(tmp_path), "--figure", str(tmp_path / "f.png")]
     monkeypatch.setattr(sys, "argv", ["single_conv.py", *args])

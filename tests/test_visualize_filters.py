@@ -123,6 +123,7 @@ def test_titles_name_the_layer_the_sub_filter_and_what_is_drawn(
     )
     monkeypatch.setattr(visualize_filters, "DoubleConv", lambda: network)
     monkeypatch.setattr(visualize_filters.common, "accuracy_on", lambda *_: 0.9876)
+    monkeypatch.setattr(visualize_filters.figures, "show", lambda paths: None)
     args = [checkpoint, "--data-dir", small_data, "--first", 3, "--sub-filter", 32, "--figure-dir"]
     monkeypatch.setattr(sys, "argv", ["visualize_filters.py", *map(str, [*args, tmp_path])])
     visualize_filters.main()

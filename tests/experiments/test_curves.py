@@ -33,7 +33,7 @@ def runs(tmp_path_factory):
             with writer.logging(step):
                 for tag in ("cross entropy", "accuracy"):
                     tf.summary.scalar(tag, VALUES[name, tag][i])
-        summaries.write_the_posts_run(log_dir, script)
+        summaries.write_the_posts_run(log_dir, settings)
         folders.append(writer.folder)
     return folders
 

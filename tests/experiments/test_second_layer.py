@@ -17,7 +17,7 @@ def digits(small_data):
 
 def test_mistakes_are_those_of_the_network_and_of_the_network_without_a_filter(digits):
     network, images, labels = digits
-    h_pool2 = second_layer.activations(network, images)["h_pool2"]
+    h_pool2 = second_layer.layers(network, images)["h_pool2"]
     found = list(second_layer.mistakes_without(network, h_pool2, labels))
 
     def mistakes():

@@ -12,7 +12,7 @@ import single_conv
 from double_conv import DoubleConv
 from experiments import seeds, variants
 from single_conv import SingleConv
-from support import input_data
+from support import input_data, machine
 
 
 @pytest.fixture
@@ -170,14 +170,24 @@ def test_a_row_per_seed_is_appended_and_no_seed_is_trained_twice(
     for numbers in "1", "1-2":
         monkeypatch.setattr(sys, "argv", [*command, numbers])
         seeds.main()
-    printed = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    assert f"seed 1: already in {tmp_path / 'csv/dense-16.csv'}\n" in err
+    printed = out.splitlines()
     assert [line.split(": ")[0] for line in printed] == ["dense-16, seed 1", "dense-16, seed 2"]
     with open(tmp_path / "csv/dense-16.csv") as file:
         rows = list(csv.DictReader(file))
     assert [row["seed"] for row in rows] == ["1", "2"]
     assert [row["test_accuracy"] for row in rows] == [line.split()[-1] for line in printed]
     assert all(row["precision"] == "float32" for row in rows)
-    assert all(row["cpu"] == seeds.cpu() and row["tensorflow"] == tf.__version__ for row in rows)
+    assert all(row["cpu"] == machine.cpu() and row["tensorflow"] == tf.__version__ for row in rows)
+
+
+def test_a_seed_is_missing_unless_the_same_experiment_has_its_row(tmp_path, capsys):
+    path = tmp_path / "shifts.csv"
+    assert list(seeds.missing(path, range(1, 3), experiment="single")) == [1, 2]
+    seeds.append(path, ["experiment", "seed"], [["single", 1], ["double", 2]])
+    assert list(seeds.missing(path, range(1, 4), experiment="single")) == [2, 3]
+    assert capsys.readouterr().err == f"single, seed 1: already in {path}\n"
 
 
 @pytest.mark.parametrize("experiment", ["dense-16", "dense-1024"])

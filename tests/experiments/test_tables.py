@@ -33,10 +33,10 @@ def test_a_page_gets_its_table_in_its_language_and_keeps_the_rest(pages, monkeyp
     assert difference in japanese
 
 
-def test_check_names_the_page_that_is_behind_and_writes_nothing(pages, monkeypatch):
+def test_check_names_the_page_that_is_out_of_date_and_writes_nothing(pages, monkeypatch):
     run(monkeypatch)
     (pages / "docs" / "guide.ja.md").write_text(MARKED)
-    with pytest.raises(tables.terminal.Failure, match=r"^docs/guide\.ja\.md: behind"):
+    with pytest.raises(tables.terminal.Failure, match=r"^out of date: docs/guide\.ja\.md;"):
         run(monkeypatch, "--check")
     assert (pages / "docs" / "guide.ja.md").read_text() == MARKED
     run(monkeypatch)
