@@ -1,9 +1,9 @@
 """Counts the dead filters of the first network, with abs and without, before and after training.
 
-A filter is dead if no test digit gets an answer from it: h_conv1 is 0 everywhere. Then its
-gradient is 0 too, and it stays as it is. A filter is rare if fewer than one test digit in ten gets
-an answer. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seeds has
-trained is not trained again.
+A filter is dead if no test digit excites it: its h_conv1 are 0 everywhere. Then its gradient
+is 0 too, and it stays as it is. A filter is rare if fewer than one test digit in ten excites
+it. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seeds has trained is
+not trained again.
 
 Example:
     python -m experiments.dead_filters --seeds 1-30

@@ -165,6 +165,7 @@ def main():
                 changed = changes(seed, start, network, h_start, h)
         seeds.append(args.results / "changes.csv", CHANGES, changed)
         seeds.append(path, COLUMNS, rows)
+        terminal.print_stdout(f"seed {seed}: done")
     print_summary(path)
 
 

@@ -7,25 +7,30 @@ digit and its probability. Three figures show the digits as the network gets
 them, with both layers' feature maps and with the ten probabilities of each.
 
 Example:
-    python recognize.py seven.png eight.jpg
-    python recognize.py --draw        # a window to draw digits in
-    python recognize.py --mistakes    # test digits that the network gets wrong
+    python -m handwriting seven.png eight.jpg
+    python -m handwriting --draw        # a window to draw digits in
+    python -m handwriting --mistakes    # test digits that the network gets wrong
 """
 
 import os
+import sys
 from typing import NamedTuple
 
 import numpy as np
 
 import common
 from double_conv import DoubleConv
-from handwriting import drawing_window, predictions
-from handwriting.image import read_image
 from support import checkpoints, figures, input_data, terminal
 from support.terminal import Failure, integer, print_stderr, print_stdout
 from visualize_filters import visualize
 
-MOST = 100  # digits in a figure: more take gigabytes of memory
+try:
+    from handwriting import drawing_window, predictions
+    from handwriting.image import like_mnist, read_ink, side_by_side
+except ImportError as error:
+    sys.exit(f"{error}. For handwriting: pip install -r handwriting/requirements.txt")
+
+MOST = 100  # digits in a figure
 
 
 class Digits(NamedTuple):
@@ -38,6 +43,12 @@ class Digits(NamedTuple):
     names: list | None = None  # the names of the files, if the images are from files
 
 
+def printable(name):
+    """Returns a file's name with "?" for what stdout's encoding lacks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return name.encode(encoding, errors="replace").decode(encoding)
+
+
 def recognize(network, paths):
     """Prints which digit each image file shows; returns the Digits.
 
@@ -46,17 +57,23 @@ def recognize(network, paths):
     images, names = [], []
     for path in paths:
         try:
-            images.append(read_image(path))
-            # A name that is not UTF-8, from an old zip file, can be neither printed nor drawn.
-            names.append(os.fsencode(path.name).decode(errors="replace"))
+            ink = read_ink(path)
         except Failure as failure:
             print_stderr(str(failure))
+            continue
+        if side_by_side(ink):
+            print_stderr(f"{path}: looks like more than one digit; give each in its own image")
+        images.append(like_mnist(ink))
+        # A name that is not UTF-8, from an old zip file, can be neither printed nor drawn.
+        names.append(os.fsencode(path.name).decode(errors="replace"))
     if not images:
         raise Failure("none of the files could be read")
     images = np.array(images)
     y_conv = common.probabilities(network, images).numpy()
     for name, p in zip(names, y_conv):
-        print_stdout(f"{name}: {p.argmax()} ({predictions.probability(p.max())})")
+        print_stdout(f"{printable(name)}: {p.argmax()} ({predictions.probability(p.max())})")
+    if len(images) > MOST:
+        print_stderr(f"the figures show the first {MOST} of {len(images)} images")
     description = "images of handwriting" if len(images) > 1 else "image of handwriting"
     return Digits(images, y_conv, description, names=names)
 
@@ -74,10 +91,9 @@ def find_mistakes(network, test):
 def draw_figures(network, digits, count, title):
     """Returns three figures of the first `count` digits: both layers, and the predictions."""
     images, y_conv = digits.images[:count], digits.y_conv[:count]
-    layers = visualize(network, images, 1, digits.description, title)
     heading = f"Probabilities of the ten digits for {len(images)} {digits.description}\n{title}"
     return [
-        *layers,
+        *visualize(network, images, 1, digits.description, title),
         predictions.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
     ]
 
@@ -133,7 +149,8 @@ def restored_network(path):
 def open_window(args):
     """--draw: opens the window to draw digits in, and returns when it is closed."""
     drawing_window.check_display()
-    network, _ = restored_network(args.checkpoint)
+    network, trained_on = restored_network(args.checkpoint)
+    checkpoints.warn_if_other_data(args.checkpoint, trained_on, "MNIST")
 
     def compute(image):
         layers = network(image[np.newaxis])
@@ -144,8 +161,8 @@ def open_window(args):
 
 def read_digits(args):
     """Reads the files or, for --mistakes, the test digits, and draws the network's output."""
-    names = ["layer1.png", "layer2.png", "predictions.png"]
-    paths = [args.figure_dir / name for name in names]
+    what = "mistakes" if args.mistakes else "handwriting"
+    paths = [args.figure_dir / f"{what}-{n}.png" for n in ("layer1", "layer2", "predictions")]
     for path in paths:
         figures.check_png(path, "--figure-dir")
     network, trained_on = restored_network(args.checkpoint)
@@ -154,6 +171,8 @@ def read_digits(args):
         checkpoints.warn_if_other_data(args.checkpoint, trained_on, mnist.name)
         digits, count = find_mistakes(network, mnist.test), args.first or 10
     else:
+        # An image is made like MNIST's digits, whatever the checkpoint was trained on.
+        checkpoints.warn_if_other_data(args.checkpoint, trained_on, "MNIST")
         digits, count = recognize(network, args.files), MOST
     if len(digits.images):
         drawn = draw_figures(network, digits, count, args.checkpoint.name)
@@ -173,4 +192,5 @@ def main():
 
 
 if __name__ == "__main__":
+    sys.argv[0] = "python -m handwriting"  # in messages, not the path of this file
     terminal.run(main)

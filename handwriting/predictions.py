@@ -1,5 +1,9 @@
 """Figures of what the network takes digits for: each digit and its ten probabilities."""
 
+import contextlib
+
+from matplotlib import font_manager
+
 from support.figures import in_default_style
 from support.quiet import plt
 
@@ -9,13 +13,27 @@ def probability(p):
     return "> 0.9999" if p > 0.9999 else f"{p:.4f}"
 
 
+def fonts_for(text):
+    """Returns the names of installed fonts that have all of the text's letters, or None."""
+    letters = {ord(letter) for letter in text}
+    default = font_manager.findfont("DejaVu Sans")  # comes with matplotlib
+    letters -= font_manager.get_font(default).get_charmap().keys()
+    if not letters:
+        return ["DejaVu Sans"]
+    for font in font_manager.fontManager.ttflist:
+        with contextlib.suppress(OSError, RuntimeError):  # uninstalled since, or broken
+            if letters <= font_manager.get_font(font.fname).get_charmap().keys():
+                return ["DejaVu Sans", font.name]
+    return None
+
+
 @in_default_style
 def draw_predictions(images, y_conv, title, labels=None, names=None):
     """Draws each digit above a bar chart of its ten probabilities; returns a matplotlib figure.
 
     images is float32 [n, 784], y_conv [n, 10]. A digit's title is its label (labels, int [n]) or,
-    without labels, its name (names, n strings), and the prediction. The prediction's bar is black,
-    the label's hatched.
+    without labels, its name (names, n strings), and the prediction. A name that no font can show
+    is "file" and its number, from 1. The prediction's bar is black, the label's hatched.
     """
     columns = min(len(images), 5)
     rows = -(-len(images) // columns)
@@ -25,16 +43,17 @@ def draw_predictions(images, y_conv, title, labels=None, names=None):
         ax.set_axis_off()
     for i, (image, p) in enumerate(zip(images, y_conv)):
         digit, chart = axes[i // columns * 2 : i // columns * 2 + 2, i % columns]
-        predicted = p.argmax()
+        predicted, fonts = p.argmax(), ["DejaVu Sans"]
         if labels is None:
             text = names[i] if len(names[i]) <= 28 else f"{names[i][:12]}...{names[i][-13:]}"
-            text += f": {predicted}"
+            fonts = fonts_for(text)
+            text = f"{text if fonts else f'file {i + 1}'}: {predicted}"
         else:
             text = f"label {labels[i]}, predicted {predicted}"
         digit.imshow(image.reshape(28, 28), "gray_r", vmin=0, vmax=1, interpolation="nearest")
         digit.set_axis_on()
         digit.set(xticks=[], yticks=[])
-        digit.set_title(text, fontsize=9, parse_math=False)
+        digit.set_title(text, fontsize=9, family=fonts, parse_math=False)
         bars = chart.bar(range(10), p, color="0.7")
         bars[predicted].set_color("black")
         if labels is not None:

@@ -133,7 +133,7 @@ def blocks(page):
 def test_code_blocks_are_those_of_the_english_pages(page):
     """Line by line: a block may show less. What the programs print is English, too."""
     english = [block for other in PAGES if other not in JAPANESE for block in blocks(other)]
-    english += [path.read_text() for path in ROOT.glob("experiments/results/*.txt")]
+    english += [path.read_text() for path in ROOT.glob("experiments/results/**/*.txt")]
     known = {line for text in english for line in text.splitlines()}
     assert {line for block in blocks(page) for line in block.splitlines()} - known == set()
 

@@ -1,9 +1,12 @@
 """experiments/patches.py: how alike a filter's nine patches are."""
 
+import sys
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from experiments import patches
+from experiments import patches, seeds, variants
 
 
 def test_equal_patches_are_alike_and_opposite_ones_are_not():
@@ -20,3 +23,22 @@ def test_a_patch_of_equal_pixels_is_left_out():
     nine = np.stack([patch] * 2 + [np.ones([14, 14])] * 7)
     assert patches.alikeness(nine) == pytest.approx(1)
     assert np.isnan(patches.alikeness(np.ones([9, 5, 5])))
+
+
+def test_nothing_is_measured_twice_and_the_picture_is_drawn_again(
+    small_data, tmp_path, monkeypatch
+):
+    one_step = variants.EXPERIMENTS["double"]._replace(steps=1)
+    monkeypatch.setitem(variants.EXPERIMENTS, "double", one_step)
+    monkeypatch.setattr(patches, "IMAGES", tmp_path)
+    command = ["patches.py", "--seeds", "1", "--data-dir", small_data]
+    command += ["--checkpoint-dir", tmp_path, "--results", tmp_path]
+    checkpoint = tmp_path / "double-1" / "train_data-0"
+    for the_posts in [], ["--the-posts", checkpoint], ["--the-posts", checkpoint]:
+        monkeypatch.setattr(sys, "argv", list(map(str, command + the_posts)))
+        patches.main()
+        (tmp_path / "patches_control.png").unlink()
+    counts = Counter((row["network"], row["layer"]) for row in seeds.rows(tmp_path / "patches.csv"))
+    networks = "untrained", "trained", "the post's"
+    expected = {(n, layer): k for n in networks for layer, k in (("1", 32), ("2", 64))}
+    assert counts == expected

@@ -13,10 +13,10 @@ from matplotlib.backend_bases import KeyEvent, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from processes import SMALL, Running, run, wait_until
-from support.drawing_window import HEIGHT, PEN, WIDTH, DrawingWindow
 
 import double_conv
 from handwriting import drawing_window
+from handwriting.drawing_window import HEIGHT, PEN, WIDTH, DrawingWindow
 from support import checkpoints, figures
 
 SEVEN = [(110, 90), (280, 85), (190, 320)]
@@ -245,21 +245,21 @@ def test_matplotlibs_own_keys_do_nothing(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("environment", [{}, {"DISPLAY": ":98765"}])
 def test_without_a_display_one_line_tells_what_is_needed(environment):
-    out, err = run("recognize.py", "--draw", environment=environment, code=1)
+    out, err = run("handwriting", "--draw", environment=environment, code=1)
     needed = "a display, and a GUI toolkit: apt install python3-tk, or pip install PySide6"
-    assert (out, err) == ("", f"recognize.py: --draw needs a terminal with {needed}\n")
+    assert (out, err) == ("", f"python -m handwriting: --draw needs a terminal with {needed}\n")
 
 
 @pytest.fixture
 def window(display, tmp_path, monkeypatch):
-    """recognize.py --draw, running with its window open: (the Running, xdotool)."""
+    """python -m handwriting --draw, running with its window open: (the Running, xdotool)."""
     if not shutil.which("xdotool"):
         pytest.skip("needs xdotool")
     monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"])
     network = double_conv.DoubleConv()
     tf.train.Checkpoint(network=network).write(str(tmp_path / "train_data-7"))
     running = Running(
-        "recognize.py",
+        "handwriting",
         "--draw",
         *("--checkpoint", tmp_path / "train_data-7"),
         environment={"DISPLAY": display, "MPLBACKEND": "TkAgg"},
@@ -301,7 +301,7 @@ def test_window_stays_until_ctrl_c_and_one_line_tells_so(window):
     running.send(signal.SIGINT)
     out, err = running.result(130)
     assert out == ""
-    assert err.splitlines()[1:] == ["recognize.py: stopped"]
+    assert err.splitlines()[1:] == ["python -m handwriting: stopped"]
 
 
 def test_closing_the_window_ends_the_run(window):

@@ -107,6 +107,15 @@ def test_digits_are_titled_by_label_and_prediction_or_by_name():
     assert titles_of(figure) == ["a.png: 2", "an-extremely...of-a-file.png: 8", "c: 1"]
 
 
+def test_a_name_is_drawn_in_a_font_that_has_its_letters_or_is_a_number():
+    hieroglyph = "\U00013000.png"  # in no font that matplotlib brings
+    figure = drawing.draw_predictions(
+        np.zeros([2, 784]), Y_CONV[:2], TITLE, names=["a.png", hieroglyph]
+    )
+    fonts = drawing.fonts_for(hieroglyph)
+    assert titles_of(figure) == ["a.png: 2", f"{hieroglyph if fonts else 'file 2'}: 8"]
+
+
 @pytest.mark.parametrize(
     ("p", "text"),
     [(0.99991, "> 0.9999"), (1, "> 0.9999"), (0.9993, "0.9993"), (0.10004, "0.1000")],

@@ -1,7 +1,10 @@
-"""recognize.py: image files and mistakes, with networks whose answers are known."""
+"""python -m handwriting: image files and mistakes, with networks whose answers are known."""
 
+import json
+import os
 import re
 import shutil
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,8 +15,9 @@ from PIL import Image, ImageDraw
 from processes import SMALL, Running, run
 
 import double_conv
-import handwriting.__main__ as recognize
-from handwriting import image as handwriting
+from handwriting import __main__ as handwriting
+from handwriting import predictions
+from handwriting.image import read_image
 from support import figures, input_data
 
 # Strokes that are easy to tell apart, and the digit that the network is made to read in each.
@@ -72,29 +76,27 @@ def save(network, folder):
 def reader(tmp_path_factory):
     """A network that reads ANSWERS in STROKES: (the network, its checkpoint)."""
     folder = tmp_path_factory.mktemp("reader")
-    images = [
-        handwriting.read_image(write_strokes(folder / f"{name}.png", name)) for name in STROKES
-    ]
+    images = [read_image(write_strokes(folder / f"{name}.png", name)) for name in STROKES]
     network = teach(images, ANSWERS.values(), certainty=2)
     return network, save(network, folder)
 
 
 def start(checkpoint, folder, *args):
-    """Starts recognize.py with this checkpoint; its figures go to folder."""
+    """Starts python -m handwriting with this checkpoint; its figures go to folder."""
     where = ["--checkpoint", checkpoint, "--figure-dir", folder]
-    return Running("recognize.py", *args, *where)
+    return Running("handwriting", *args, *where)
 
 
 def pngs(folder):
     return sorted(path.name for path in folder.glob("*.png"))
 
 
-FIGURES = ["layer1.png", "layer2.png", "predictions.png"]
+FIGURES = [f"handwriting-{name}.png" for name in ("layer1", "layer2", "predictions")]
 
 
 @pytest.fixture(scope="module")
 def three_files(reader, tmp_path_factory):
-    """recognize.py with three different digits: (the files, the figures' folder, stdout, stderr).
+    """Three different digits are read: (the files, the figures' folder, stdout, stderr).
 
     MNIST is not needed: its folder is empty.
     """
@@ -109,7 +111,7 @@ def test_each_file_has_a_line_with_its_digit_and_the_probability_in_the_order_gi
     three_files, reader
 ):
     files, _, out, err = three_files
-    y_conv = reader[0](np.array([handwriting.read_image(path) for path in files])).y_conv.numpy()
+    y_conv = reader[0](np.array([read_image(path) for path in files])).y_conv.numpy()
     assert y_conv.argmax(1).tolist() == [ANSWERS["box"], ANSWERS["seven"], ANSWERS["bar"]]
     assert out.splitlines() == [
         f"b.png: 0 ({y_conv[0, 0]:.4f})",
@@ -121,16 +123,16 @@ def test_each_file_has_a_line_with_its_digit_and_the_probability_in_the_order_gi
     assert "Warning" not in err  # of letters that matplotlib's font lacks
 
 
-def test_what_is_drawn_are_the_files_in_the_order_given(three_files, reader):
+def test_what_is_drawn_are_the_files_in_the_order_given(three_files, reader, tmp_path):
     files, folder, _, err = three_files
-    images = np.array([handwriting.read_image(path) for path in files])
+    images = np.array([read_image(path) for path in files])
     y_conv = reader[0](images).y_conv.numpy()
     title = "Probabilities of the ten digits for 3 images of handwriting\ntrain_data-7"
-    expected = figures.draw_predictions(images, y_conv, title, names=[p.name for p in files])
-    assert (folder / "predictions.png").read_bytes() == figures.as_png(expected, dpi=200)
-    plt.close(expected)
+    expected = predictions.draw_predictions(images, y_conv, title, names=[p.name for p in files])
+    drawn = read_png(folder / FIGURES[2], dpi=200)
+    np.testing.assert_array_equal(drawn, as_picture(expected, tmp_path))
     assert pngs(folder) == FIGURES
-    picture = read_png(folder / "layer1.png", dpi=200)
+    picture = read_png(folder / FIGURES[0], dpi=200)
     for i, image in enumerate(images):
         digit = small_image(picture, 44 + 14 + 32 + 32 * i, 8, 32, 28)
         np.testing.assert_allclose(digit, shades(image.reshape(28, 28)), atol=2)
@@ -143,19 +145,19 @@ def test_of_more_files_than_a_figure_takes_all_have_a_line_and_the_first_are_dra
     """With 2 in place of 100, whose figure takes long to draw."""
     files = [write_strokes(tmp_path / f"{name}.png", name) for name in STROKES]
     where = ["--checkpoint", reader[1], "--figure-dir", tmp_path / "new"]
-    assert recognize.MOST == 100
-    monkeypatch.setattr(recognize, "MOST", 2)
+    assert handwriting.MOST == 100
+    monkeypatch.setattr(handwriting, "MOST", 2)
     monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"])
-    monkeypatch.setattr("sys.argv", ["recognize.py", *map(str, [*files, *where])])
-    recognize.main()
+    monkeypatch.setattr("sys.argv", ["handwriting", *map(str, [*files, *where])])
+    handwriting.main()
     assert [line[0] for line in capsys.readouterr().out.splitlines()] == ["b", "s", "c", "b"]
-    picture = read_png(tmp_path / "new" / "layer1.png", dpi=200)
+    picture = read_png(tmp_path / "new" / FIGURES[0], dpi=200)
     assert len(picture) == 44 + 14 + 32 * (1 + 2) + 8
 
 
 def test_certain_answer_is_not_printed_as_1(tmp_path):
     file = write_strokes(tmp_path / "box.png", "box")
-    network = teach([handwriting.read_image(file)], [0], certainty=100)
+    network = teach([read_image(file)], [0], certainty=100)
     out, _ = start(save(network, tmp_path), tmp_path, file).result()
     assert out == "box.png: 0 (> 0.9999)\n"
 
@@ -170,7 +172,7 @@ def test_file_that_cannot_be_read_has_a_line_on_stderr_and_the_others_are_read(r
     lines = err.splitlines()
     assert lines[1].startswith(f"{bad}: not an image that Pillow can read")
     assert lines[2] == f"{tmp_path / 'missing.png'}: No such file or directory"
-    assert lines[-1] == "recognize.py: 2 of 4 files could not be read"
+    assert lines[-1] == "python -m handwriting: 2 of 4 files could not be read"
     assert pngs(tmp_path / "new") == FIGURES
 
 
@@ -178,32 +180,79 @@ def test_if_no_file_can_be_read_there_is_no_figure(reader, tmp_path):
     (tmp_path / "blank.png").touch()
     out, err = start(reader[1], tmp_path / "new", tmp_path / "blank.png").result(code=1)
     assert out == ""
-    assert err.splitlines()[-1] == "recognize.py: none of the files could be read"
+    assert err.splitlines()[-1] == "python -m handwriting: none of the files could be read"
     assert pngs(tmp_path / "new") == []
 
 
 def test_file_is_not_replaced_by_a_figure(reader, tmp_path):
-    file = write_strokes(tmp_path / "predictions.png", "seven")
+    file = write_strokes(tmp_path / "mistakes-predictions.png", "seven")
     before = file.read_bytes()
     args = [file.name, "--checkpoint", reader[1]]
-    out, err = run("recognize.py", *args, folder=tmp_path, constants=SMALL, code=1)
+    out, err = run("handwriting", *args, folder=tmp_path, constants=SMALL, code=1)
     assert out == ""
     message = "predictions.png was not drawn by these scripts; move it"
-    assert err == f"recognize.py: {message}, or choose another --figure-dir\n"
+    assert err == f"python -m handwriting: {message}, or choose another --figure-dir\n"
     assert file.read_bytes() == before
     assert pngs(tmp_path) == ["predictions.png"]
 
 
+def test_two_digits_in_one_image_are_told_and_one_in_two_strokes_is_not(reader, tmp_path):
+    four = [(60, 30), (60, 80), (120, 80), (120, 30), (120, 130)]
+    parts = {"ten": [STROKES["bar"], [(140, 20), (190, 20), (190, 130), (140, 130), (140, 20)]]}
+    parts["five"] = [[(60, 30), (60, 70), (100, 80), (100, 130), (50, 130)], [(80, 30), (140, 30)]]
+    parts["four"] = [four]
+    files = []
+    for name, lines in parts.items():
+        image = Image.new("L", (200, 150), 255)
+        for line in lines:
+            ImageDraw.Draw(image).line(line, fill=0, width=8)
+        files.append(tmp_path / f"{name}.png")
+        image.save(files[-1])
+    _, err = start(reader[1], tmp_path / "new", *files).result()
+    told = [line for line in err.splitlines() if "more than one digit" in line]
+    assert [line.partition(":")[0] for line in told] == [str(files[0])]
+
+
+def test_checkpoint_of_other_data_gets_a_warning(reader, tmp_path):
+    path = tmp_path / "train_data-7"
+    settings = tf.Variable(json.dumps({"data": "rendered digits, not MNIST"}))
+    tf.train.Checkpoint(network=reader[0], settings=settings).write(str(path))
+    _, err = start(path, tmp_path, write_strokes(tmp_path / "box.png", "box")).result()
+    warning = f"warning: {path} was trained on other data (rendered digits, not MNIST)"
+    assert err.splitlines()[1] == warning
+
+
+def test_a_folder_is_one_line_that_tells_how_to_give_its_images(reader, tmp_path):
+    out, err = start(reader[1], tmp_path / "new", tmp_path).result(code=1)
+    assert out == ""
+    assert err.splitlines()[1].startswith(f"{tmp_path}: a folder; give its images")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="not a name there")
+def test_names_that_stdout_or_the_font_cannot_show_are_read_all_the_same(reader, tmp_path):
+    names = ["手書きの七.png", "\U00013000.png", os.fsdecode(b"caf\xe9.png")]
+    files = [write_strokes(tmp_path / name, "seven") for name in names]
+    where = ["--checkpoint", reader[1], "--figure-dir", tmp_path / "new"]
+    ascii_only = {"before": stdout_in_ascii}
+    out, _ = run("handwriting", *files, *where, constants=SMALL, **ascii_only)
+    assert re.sub(r"\(.*?\)", "", out) == "?????.png: 7 \n?.png: 7 \ncaf?.png: 7 \n"
+    assert pngs(tmp_path / "new") == FIGURES
+
+
+def stdout_in_ascii():
+    sys.stdout.reconfigure(encoding="ascii")
+
+
 # --------------------------------------------------------------------------------------- mistakes
 
-WRONG = [3, 40, 499]  # test digits that the network gets wrong
+WRONG = [3, 40, *range(100, 109), 499]  # twelve test digits that the network gets wrong
 
 
 @pytest.fixture(scope="module")
 def squares(small_data, tmp_path_factory):
     """A network that reads the made-up digits: (it, its checkpoint, a folder with data).
 
-    The labels there are those that it reads, but for WRONG, which are 1, 2 and 3 higher.
+    The labels there are those that it reads, but for WRONG, which are 1 to 3 higher.
     """
     folder = tmp_path_factory.mktemp("squares")
     test = input_data.read_data_sets(small_data).test
@@ -212,12 +261,12 @@ def squares(small_data, tmp_path_factory):
     labels = network(test.images).y_conv.numpy().argmax(1)
     assert set(labels) == set(range(10))
     data = shutil.copytree(small_data, folder / "data")
-    labels[WRONG] = (labels[WRONG] + [1, 2, 3]) % 10
+    labels[WRONG] = (labels[WRONG] + 4 * [1, 2, 3]) % 10
     write_idx(data, "t10k-labels-idx1-ubyte", labels)
     return network, save(network, folder), data
 
 
-@pytest.mark.parametrize(("args", "drawn"), [(["--first", 2], 2), ([], 3)])
+@pytest.mark.parametrize(("args", "drawn"), [(["--first", 2], 2), ([], 10)])
 def test_mistakes_are_counted_and_the_first_of_them_drawn(squares, tmp_path, args, drawn):
     network, checkpoint, data = squares
     running = start(checkpoint, tmp_path, "--mistakes", "--data-dir", data, *args)
@@ -226,12 +275,12 @@ def test_mistakes_are_counted_and_the_first_of_them_drawn(squares, tmp_path, arg
     y_conv = network(test.images).y_conv.numpy()[WRONG[:drawn]]
     what = f"{drawn} misclassified test digits\ntrain_data-7"
     title = f"Probabilities of the ten digits for {what}"
-    expected = figures.draw_predictions(images, y_conv, title, labels=labels)
+    expected = predictions.draw_predictions(images, y_conv, title, labels=labels)
     expected = as_picture(expected, tmp_path)
     out, _ = running.result()
-    assert out == "3 of 500 test digits are misclassified\n"
-    np.testing.assert_array_equal(read_png(tmp_path / "predictions.png"), expected)
-    picture = read_png(tmp_path / "layer2.png", dpi=200)
+    assert out == "12 of 500 test digits are misclassified\n"
+    np.testing.assert_array_equal(read_png(tmp_path / "mistakes-predictions.png"), expected)
+    picture = read_png(tmp_path / "mistakes-layer2.png", dpi=200)
     assert len(picture) == 44 + 2 * (14 + 32) + 2 * 32 * drawn + 8
     for i, image in enumerate(images):
         digit = small_image(picture, 44 + 2 * (14 + 32) + 64 * i, 8, 32, 28)
@@ -272,17 +321,18 @@ def test_without_mistakes_there_is_one_line_and_no_figure(squares, tmp_path):
     ],
 )
 def test_files_mistakes_and_draw_exclude_each_other(args, message):
-    _, err = run("recognize.py", *args, code=2)
-    assert err.splitlines()[-1].startswith("recognize.py: error: ")
+    _, err = run("handwriting", *args, code=2)
+    assert err.splitlines()[-1].startswith("python -m handwriting: error: ")
     assert message in err.splitlines()[-1]
 
 
 def test_without_a_checkpoint_one_line_tells_how_to_get_one():
-    _, err = run("recognize.py", "--mistakes", code=1)
+    _, err = run("handwriting", "--mistakes", code=1)
     message = "train_data-20000: no such checkpoint; double_conv.py trains one"
-    assert err == f"recognize.py: {message}\n"
+    assert err == f"python -m handwriting: {message}\n"
 
 
-def test_the_posts_own_network_gets_75_test_digits_wrong(posts_mistakes):
-    out, _ = posts_mistakes.result()
+def test_the_posts_own_network_gets_75_test_digits_wrong(reference_dir, mnist_dir):
+    where = ["--checkpoint", reference_dir / "train_data-20000", "--data-dir", mnist_dir]
+    out, _ = run("handwriting", "--mistakes", "--first", 1, *where, constants={})
     assert out == "75 of 10,000 test digits are misclassified\n"
