@@ -185,15 +185,15 @@ def test_if_no_file_can_be_read_there_is_no_figure(reader, tmp_path):
 
 
 def test_file_is_not_replaced_by_a_figure(reader, tmp_path):
-    file = write_strokes(tmp_path / "mistakes-predictions.png", "seven")
+    file = write_strokes(tmp_path / "handwriting-predictions.png", "seven")
     before = file.read_bytes()
     args = [file.name, "--checkpoint", reader[1]]
     out, err = run("handwriting", *args, folder=tmp_path, constants=SMALL, code=1)
     assert out == ""
-    message = "predictions.png was not drawn by these scripts; move it"
+    message = "handwriting-predictions.png was not drawn by this program; move it"
     assert err == f"python -m handwriting: {message}, or choose another --figure-dir\n"
     assert file.read_bytes() == before
-    assert pngs(tmp_path) == ["predictions.png"]
+    assert pngs(tmp_path) == ["handwriting-predictions.png"]
 
 
 def test_two_digits_in_one_image_are_told_and_one_in_two_strokes_is_not(reader, tmp_path):
