@@ -12,6 +12,7 @@ Example:
     python -m handwriting --mistakes    # test digits that the network gets wrong
 """
 
+import gc
 import os
 import sys
 from typing import NamedTuple
@@ -176,7 +177,10 @@ def read_digits(args):
         digits, count = recognize(network, args.files), MOST
     if len(digits.images):
         drawn = draw_figures(network, digits, count, args.checkpoint.name)
-        figures.save(drawn, paths)
+        for figure, path in zip(drawn, paths):
+            figures.save([figure], [path])
+            figure.clear()
+            gc.collect()  # 100 MB of pixels: its parts refer to them, and to each other
         figures.show(paths)
     if len(digits.images) < len(args.files):
         unread = len(args.files) - len(digits.images)
