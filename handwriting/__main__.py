@@ -17,11 +17,10 @@ import os
 import sys
 from typing import NamedTuple
 
-import numpy as np
-
 import common
 from double_conv import DoubleConv
 from support import checkpoints, figures, input_data, terminal
+from support.quiet import np
 from support.terminal import Failure, integer, print_stderr, print_stdout
 from visualize_filters import visualize
 

@@ -172,6 +172,8 @@ def show(paths):
     Without a display, or a GUI toolkit that matplotlib can use, does nothing.
     """
     try:
+        if plt.get_backend().lower() == "agg":  # what matplotlib takes if there is no window
+            return
         for path in paths:
             pixels = np.asarray(Image.open(path))
             height, width = pixels.shape[:2]
@@ -183,7 +185,7 @@ def show(paths):
     except Exception as error:  # each GUI toolkit raises its own
         print_stderr(f"cannot open a window: {reason(error)}")
         return
-    if opens_windows or (in_notebook() and plt.get_backend().lower() != "agg"):
+    if opens_windows or in_notebook():
         show_until_closed()
 
 
