@@ -61,6 +61,7 @@ CHANGES = {
     "each block's mean in place of its maximum": Change(FLOAT32, "single", "single-mean"),
     "biases in place of `abs` and 0.2": Change(FLOAT32, "single", "single-biases"),
     "without `abs`, biases in place of 0.2": Change(FLOAT32, "single-without-abs", "single-biases"),
+    "two convolutions in place of 16 `abs` filters": Change(AMD, "abs-filters-1024", "double"),
     "without dropout": Change(AMD, "double", "double-without-dropout"),
     "first convolution frozen": Change(BFLOAT16, "double", "double-frozen-first"),
     "second convolution frozen": Change(BFLOAT16, "double", "double-frozen-second"),

@@ -124,6 +124,7 @@ JAPANESE = {
     "a bias per filter in place of abs and 0.2": "`abs` と 0.2 をバイアスに置き換える",
     "each block's upper left pixel in place of its maximum": "最大値の代わりに左上のピクセルを取る",
     "each block's mean in place of its maximum": "最大値の代わりに平均を取る",
+    "two convolutions in place of 16 `abs` filters": "16 枚の `abs` の代わりに 2 段の畳み込み",
     "without dropout": "ドロップアウトを外す",
     "first convolution frozen": "1 段目の畳み込みを固定",
     "second convolution frozen": "2 段目の畳み込みを固定",

@@ -134,13 +134,13 @@ class Saver:
             in which that run's curves are, None if they have no folder yet.
         """
         self.lock_folder()
-        self.delete_unfinished()
         self.refuse_other_programs(overwrite)
         checkpoints = list_checkpoints(self.folder)
         if checkpoints and not resume and not overwrite:
             names = ", ".join(path.name for path in checkpoints)
             advice = "continue with --resume, start over with --overwrite, or choose another"
             raise Failure(f"{self.folder} already contains {names}; {advice} --checkpoint-dir")
+        self.delete_unfinished()
         self.network.train_step.get_concrete_function()  # creates Adam's slots
         run = self.restore_newest(checkpoints) if resume else None
         if self.step > last:
@@ -167,6 +167,7 @@ class Saver:
         """
         ours = list_checkpoints(self.folder)
         halves = set(list_checkpoints(self.folder, DATA)).difference(ours)
+        halves = {path for path in halves if not Path(f"{path}_temp").exists()}  # a killed save's
         # TensorFlow 0.x and 1.x write the graph beside each checkpoint, as .meta; ours have none.
         files = [*self.folder.glob("*.index"), *self.folder.glob("*.meta")]
         for path in sorted({*halves, *(file.with_suffix("") for file in files)}):

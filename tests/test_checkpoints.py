@@ -461,7 +461,10 @@ def theirs(tmp_path):
 def test_another_programs_checkpoint_is_never_touched(small_data, theirs, tmp_path, name):
     """Promise 3."""
     tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(theirs / name))
-    assert len(files_in(theirs)) == 2
+    (theirs / "train_data-9.data-00000-of-00001").touch()  # of a save of theirs that was killed
+    (theirs / "train_data-9_temp").mkdir()
+    (theirs / "train_data-9_temp" / "part-00000-of-00001.index").touch()
+    assert len(files_in(theirs)) == 3
     for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
         message = f"{folder / name} was not written by this script, or is corrupt"
         advice = "move or delete it, or choose another --checkpoint-dir"
