@@ -12,15 +12,15 @@ Example:
     python -m handwriting --mistakes    # test digits that the network gets wrong
 """
 
+import gc
 import os
 import sys
 from typing import NamedTuple
 
-import numpy as np
-
 import common
 from double_conv import DoubleConv
 from support import checkpoints, figures, input_data, terminal
+from support.quiet import np
 from support.terminal import Failure, integer, print_stderr, print_stdout
 from visualize_filters import visualize
 
@@ -176,7 +176,10 @@ def read_digits(args):
         digits, count = recognize(network, args.files), MOST
     if len(digits.images):
         drawn = draw_figures(network, digits, count, args.checkpoint.name)
-        figures.save(drawn, paths)
+        for figure, path in zip(drawn, paths):
+            figures.save([figure], [path])
+            figure.clear()
+            gc.collect()  # 100 MB of pixels: its parts refer to them, and to each other
         figures.show(paths)
     if len(digits.images) < len(args.files):
         unread = len(args.files) - len(digits.images)

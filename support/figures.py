@@ -54,8 +54,8 @@ def sheet_figure(sheet, numbers, title):
     box = margin / width, margin / height, sheet.shape[1] / width, sheet.shape[0] / height
     axes = figure.add_axes(box, frameon=False, xticks=[], yticks=[])
     # A band at a time: when it is saved, matplotlib makes several copies of an image, enlarged.
-    for top in range(0, len(sheet), 400):
-        band = sheet[top : top + 400]
+    for top in range(0, len(sheet), 100):
+        band = np.float32(sheet[top : top + 100])
         extent = 0, sheet.shape[1], top + len(band), top
         style = {"vmin": 0, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
         axes.imshow(band, "gray_r", extent=extent, **style)
@@ -172,6 +172,8 @@ def show(paths):
     Without a display, or a GUI toolkit that matplotlib can use, does nothing.
     """
     try:
+        if plt.get_backend().lower() == "agg":  # what matplotlib takes if there is no window
+            return
         for path in paths:
             pixels = np.asarray(Image.open(path))
             height, width = pixels.shape[:2]
@@ -183,7 +185,7 @@ def show(paths):
     except Exception as error:  # each GUI toolkit raises its own
         print_stderr(f"cannot open a window: {reason(error)}")
         return
-    if opens_windows or (in_notebook() and plt.get_backend().lower() != "agg"):
+    if opens_windows or in_notebook():
         show_until_closed()
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 import zlib
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -459,6 +460,21 @@ def test_mnists_own_digits_are_recognized_as_before(mnist_dir, reference_dir, tm
     restore(network, reference_dir / "train_data-20000")
     expected, predicted = (network(np.array(x)).y_conv.numpy().argmax(1) for x in (digits, images))
     assert np.count_nonzero(predicted != expected) <= 1
+
+
+def test_drawings_in_hard_conditions_are_all_read(reference_dir):
+    """drawings/<digit>_<condition>.png, 21 of 40 to 96 pixels, drawn by a program for this test.
+
+    Made 30% smaller or larger, THICK (less), FAINTEST (both), LEAST_CONTRAST (more) and
+    SPECK_AT_EDGE (less) lose one to three of them.
+    """
+    paths = sorted((Path(__file__).parent / "drawings").glob("*.png"))
+    network = DoubleConv()
+    restore(network, reference_dir / "train_data-20000")
+    digits = network(np.array([read_image(path) for path in paths])).y_conv.numpy().argmax(1)
+    assert len(paths) == 21
+    wrong = {path.name: digit for path, digit in zip(paths, digits) if int(path.name[0]) != digit}
+    assert wrong == {}
 
 
 def test_program_that_measures_counts_what_is_read_as_labelled(small_data, tmp_path, monkeypatch):

@@ -129,7 +129,7 @@ def test_what_is_drawn_are_the_files_in_the_order_given(three_files, reader, tmp
     y_conv = reader[0](images).y_conv.numpy()
     title = "Probabilities of the ten digits for 3 images of handwriting\ntrain_data-7"
     expected = predictions.draw_predictions(images, y_conv, title, names=[p.name for p in files])
-    drawn = read_png(folder / FIGURES[2], dpi=200)
+    drawn = read_png(folder / FIGURES[2])
     np.testing.assert_array_equal(drawn, as_picture(expected, tmp_path))
     assert pngs(folder) == FIGURES
     picture = read_png(folder / FIGURES[0], dpi=200)
@@ -317,7 +317,6 @@ def test_without_mistakes_there_is_one_line_and_no_figure(squares, tmp_path):
         (["--mistakes", "--first", 0], "'0' is not an integer from 1 to 100"),
         (["--mistakes", "--first", 101], "'101' is not an integer from 1 to 100"),
         (["a.png", "--first", 3], "--first goes with --mistakes only"),
-        (["--draw", "--figure-dir", "new"], "so --figure-dir does not go with it"),
     ],
 )
 def test_files_mistakes_and_draw_exclude_each_other(args, message):
