@@ -173,17 +173,24 @@ def ladder():
     return columns, ([str(i), *luck.rung(name)] for i, name in enumerate(luck.LADDER, start=1))
 
 
+def measured(names):
+    """Returns those of luck.CHANGES whose second experiment has results."""
+    return [
+        name for name in names if luck.read(luck.CHANGES[name].with_it, luck.CHANGES[name].folder)
+    ]
+
+
 def all_changes():
     """The paired tests."""
     columns = ["change", "seeds", "mean difference ± its standard error"]
     columns += ["times its error", "by luck", "seeds worse"]
-    return columns, map(luck.change, luck.CHANGES)
+    return columns, map(luck.change, measured(luck.CHANGES))
 
 
 def changes(names):
     """The paired tests of some changes, with the mean accuracies of the seeds."""
     table = []
-    for name in names:
+    for name in measured(names):
         folder, without, with_it = luck.CHANGES[name]
         before, after = luck.read(without, folder), luck.read(with_it, folder)
         both = before.keys() & after.keys()
