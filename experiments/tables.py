@@ -40,7 +40,7 @@ TAKEN_AWAY = [
     "4 filters",
     "10,001 steps",
 ]
-FROZEN = ["first convolution frozen", "second convolution frozen", "both convolutions frozen"]
+FROZEN = ["second convolution frozen", "both convolutions frozen"]
 TRY_THIS = ["without `abs`", "4 filters", "10,001 steps", "filters frozen", "without dropout"]
 SHIFTED = {
     "dense-16": "784 → 16 → 10, no convolution",
@@ -126,7 +126,6 @@ JAPANESE = {
     "each block's mean in place of its maximum": "最大値の代わりに平均を取る",
     "two convolutions in place of 16 `abs` filters": "16 枚の `abs` の代わりに 2 段の畳み込み",
     "without dropout": "ドロップアウトを外す",
-    "first convolution frozen": "1 段目の畳み込みを固定",
     "second convolution frozen": "2 段目の畳み込みを固定",
     "both convolutions frozen": "両方の畳み込みを固定",
     "784 → 16 → 10, no convolution": "784 → 16 → 10、畳み込みなし",
