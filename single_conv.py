@@ -56,7 +56,7 @@ class SingleConv(tf.Module):
         self.b_fc1 = bias_variable([num_fc])
         self.W_fc2 = weight_variable([num_fc, 10], new_stream())
         self.b_fc2 = bias_variable([10])
-        # The post's own class.
+        # The post's own class; Keras's SGD is no faster.
         self.optimizer = tf.compat.v1.train.GradientDescentOptimizer(0.001)
 
     def __call__(self, x):
