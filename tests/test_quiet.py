@@ -109,8 +109,9 @@ def test_closed_pipe_is_quiet(small_data, tmp_path):
 
 # As `!python` in a notebook starts it, whose environment is not the one of .venv.
 WITHOUT_IPYKERNEL = """
-import runpy, sys
+import importlib.metadata, runpy, sys
 sys.modules["matplotlib_inline"] = None
+importlib.metadata.entry_points = lambda **group: ()  # by which matplotlib knows its backend
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
