@@ -13,7 +13,7 @@ import numpy as np
 
 import common
 from experiments import seeds
-from support import input_data, terminal
+from support import terminal
 
 EXPERIMENTS = ["single", "single-without-abs"]
 COUNTS = ["dead_at_start", "rare_at_start", "dead_at_end", "rare_at_end"]
@@ -35,18 +35,12 @@ def main():
     seeds.add_options(parser, default="1-30")
     args = parser.parse_args()
     path = args.results / "dead_filters.csv"
-    for experiment in EXPERIMENTS:
-        for seed in seeds.missing(path, args.seeds, experiment=experiment):
-            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-            before = seeds.untrained(experiment, seed)
-            folder = args.checkpoint_dir
-            after = seeds.trained(experiment, seed, mnist.train, folder, args.bfloat16)
-            images = mnist.test.images
-            counts = [*count(before, images), *count(after, images)]
-            accuracy = f"{common.accuracy_on(after, mnist.test):.4f}"
-            row = [experiment, seed, *counts, accuracy]
-            seeds.append(path, COLUMNS, [row])
-            terminal.print_stdout(" ".join(map(str, row)))
+    for experiment, seed, mnist, after in seeds.networks(EXPERIMENTS, path, args):
+        before, images = seeds.untrained(experiment, seed), mnist.test.images
+        counts = [*count(before, images), *count(after, images)]
+        row = [experiment, seed, *counts, f"{common.accuracy_on(after, mnist.test):.4f}"]
+        seeds.append(path, COLUMNS, [row])
+        terminal.print_stdout(" ".join(map(str, row)))
 
 
 if __name__ == "__main__":

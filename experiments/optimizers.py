@@ -104,19 +104,17 @@ def main():
     path = args.results / "optimizers.csv"
     precision = "bfloat16" if args.bfloat16 else "float32"
     for optimizer, rate in itertools.product(OPTIMIZERS, RATES):
-        if (optimizer, rate) in read(path):
-            terminal.print_stderr(f"{optimizer}, {rate}: already in {path}")
-            continue
-        train = input_data.read_data_sets(args.data_dir, "mnist", SEED).train
-        with fast_ops.bfloat16(args.bfloat16):
-            per_digit = losses(optimizer, rate, SEED, train, STEPS)
-        means = per_digit.reshape(-1, MEAN_OF).mean(1)
-        rows = [
-            [optimizer, rate, SEED, MEAN_OF * (k + 1), f"{loss:.4f}", precision]
-            for k, loss in enumerate(means)
-        ]
-        seeds.append(path, COLUMNS, rows)
-        terminal.print_stdout(f"{optimizer}, {rate}: {means[-LAST // MEAN_OF :].mean():.4f}")
+        for seed in seeds.missing(path, [SEED], optimizer=optimizer, rate=rate):
+            train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
+            with fast_ops.bfloat16(args.bfloat16):
+                per_digit = losses(optimizer, rate, seed, train, STEPS)
+            means = per_digit.reshape(-1, MEAN_OF).mean(1)
+            rows = [
+                [optimizer, rate, seed, MEAN_OF * (k + 1), f"{loss:.4f}", precision]
+                for k, loss in enumerate(means)
+            ]
+            seeds.append(path, COLUMNS, rows)
+            terminal.print_stdout(f"{optimizer}, {rate}: {means[-LAST // MEAN_OF :].mean():.4f}")
     figures.save([draw(read(path))], [IMAGES / "optimizers.png"], dpi=150)
 
 

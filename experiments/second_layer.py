@@ -15,8 +15,6 @@ Example:
     python -m experiments.second_layer --seeds 1-3 --bfloat16
 """
 
-import csv
-
 import numpy as np
 from scipy import stats
 
@@ -111,15 +109,14 @@ def changes(seed, before, after, h_before, h_after):
 
 def read(path):
     """Returns {(network, seed): mistakes and AUC, float [2, 65, 10]} of the CSV; nan if empty."""
-    found = {}
-    with open(path, newline="") as file:
-        for row in csv.DictReader(file):
-            wrong, tells = (
-                [float(row[f"{what}_{digit}"] or "nan") for digit in range(10)]
-                for what in ("wrong", "auc")
-            )
-            found.setdefault((row["network"], row["seed"]), []).append((wrong, tells))
-    return {key: np.moveaxis(np.array(rows), 1, 0) for key, rows in found.items()}
+    tables = {}
+    for row in seeds.rows(path):
+        wrong, tells = (
+            [float(row[f"{what}_{digit}"] or "nan") for digit in range(10)]
+            for what in ("wrong", "auc")
+        )
+        tables.setdefault((row["network"], row["seed"]), []).append((wrong, tells))
+    return {key: np.moveaxis(np.array(table), 1, 0) for key, table in tables.items()}
 
 
 def summary(wrong, tells):

@@ -69,13 +69,26 @@ def missing(path, seeds, **values):
 
     `values` are what else is in such a row, e.g. experiment="double".
     """
+    table = rows(path)
     for seed in seeds:
         wanted = values | {"seed": str(seed)}
-        if any(wanted.items() <= row.items() for row in rows(path)):
+        if any(wanted.items() <= row.items() for row in table):
             name = "".join(f"{value}, " for value in values.values())
             terminal.print_stderr(f"{name}seed {seed}: already in {path}")
         else:
             yield seed
+
+
+def networks(experiments, path, args):
+    """Yields (experiment, seed, DataSets, trained network) of what has no row in a CSV file yet.
+
+    `args` are the options of add_options; what experiments.seeds has trained is not trained again.
+    """
+    for experiment in experiments:
+        for seed in missing(path, args.seeds, experiment=experiment):
+            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
+            network = trained(experiment, seed, mnist.train, args.checkpoint_dir, args.bfloat16)
+            yield experiment, seed, mnist, network
 
 
 def read(experiment, folder=None):

@@ -14,7 +14,7 @@ import numpy as np
 import common
 from experiments import seeds
 from experiments.variants import EXPERIMENTS
-from support import input_data, terminal
+from support import terminal
 
 DIRECTIONS = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}  # rows, columns
 PIXELS = range(5)
@@ -48,17 +48,13 @@ def main():
     seeds.add_options(parser, default="1-5")
     args = parser.parse_args()
     path = args.results / "shifts.csv"
-    for experiment in args.experiments:
-        for seed in seeds.missing(path, args.seeds, experiment=experiment):
-            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-            folder = args.checkpoint_dir
-            network = seeds.trained(experiment, seed, mnist.train, folder, args.bfloat16)
-            rows = [
-                [experiment, seed, direction, pixels, f"{accuracy:.4f}"]
-                for direction, pixels, accuracy in accuracies(network, mnist.test)
-            ]
-            seeds.append(path, COLUMNS, rows)
-            terminal.print_stdout(f"{experiment}, seed {seed}: done")
+    for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
+        rows = [
+            [experiment, seed, direction, pixels, f"{accuracy:.4f}"]
+            for direction, pixels, accuracy in accuracies(network, mnist.test)
+        ]
+        seeds.append(path, COLUMNS, rows)
+        terminal.print_stdout(f"{experiment}, seed {seed}: done")
 
 
 if __name__ == "__main__":

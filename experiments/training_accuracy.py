@@ -11,7 +11,7 @@ Example:
 import common
 from experiments import seeds
 from experiments.variants import EXPERIMENTS
-from support import input_data, terminal
+from support import terminal
 
 COLUMNS = ["experiment", "seed", "training_accuracy", "test_accuracy"]
 
@@ -22,16 +22,12 @@ def main():
     seeds.add_options(parser, default="1-3")
     args = parser.parse_args()
     path = args.results / "training_accuracy.csv"
-    for experiment in args.experiments:
-        for seed in seeds.missing(path, args.seeds, experiment=experiment):
-            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-            folder = args.checkpoint_dir
-            network = seeds.trained(experiment, seed, mnist.train, folder, args.bfloat16)
-            both = [common.accuracy_on(network, digits) for digits in (mnist.train, mnist.test)]
-            # Five digits: one of 55,000 is 0.00002.
-            row = [experiment, seed, f"{both[0]:.5f}", f"{both[1]:.4f}"]
-            seeds.append(path, COLUMNS, [row])
-            terminal.print_stdout(" ".join(map(str, row)))
+    for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
+        both = [common.accuracy_on(network, digits) for digits in (mnist.train, mnist.test)]
+        # Five digits: one of 55,000 is 0.00002.
+        row = [experiment, seed, f"{both[0]:.5f}", f"{both[1]:.4f}"]
+        seeds.append(path, COLUMNS, [row])
+        terminal.print_stdout(" ".join(map(str, row)))
 
 
 if __name__ == "__main__":

@@ -200,9 +200,9 @@ def ink_on_paper(pixels):
     if (edge <= otsu(coarse)).mean() > 0.5:
         grey, coarse = -grey, -coarse
     if np.ptp(edge) < CLEAN * np.ptp(coarse):
-        ink = darker_than(clean_paper(coarse), grey)
-        is_thick = thickness(ink) >= THICK
-        return darker_than(clean_paper(coarse), grey, FULL) if is_thick else ink
+        paper = clean_paper(coarse)
+        ink = darker_than(paper, grey)
+        return darker_than(paper, grey, FULL) if thickness(ink) >= THICK else ink
     ink = darker_than(paper_around(coarse), grey)
     if thickness(ink) >= THICK:
         return min(ink, darker_than(paper_around(-coarse), -grey), key=thickness)
