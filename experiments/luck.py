@@ -1,8 +1,7 @@
-"""Compares the test accuracies in results/, and draws luck.png and ladder.png.
+"""Draws luck.png and ladder.png, and has the comparisons that experiments.tables writes.
 
 luck.png is the histogram of the first network's test accuracies over its seeds; ladder.png shows
-the steps from a network without a convolution to the second network. The comparisons are also what
-experiments.tables writes.
+the steps from a network without a convolution to the second network.
 
 A comparison's two sides are always from one folder, that is from one machine and one precision:
 results/ itself is float32 on two cores of an AMD EPYC, xeon-float32 and xeon-bfloat16 are one core
@@ -69,8 +68,9 @@ CHANGES = {
 
 
 def read(experiment, folder=AMD):
-    """Returns {seed: test accuracy} of an experiment, from one of the folders."""
-    return seeds.read(experiment, seeds.FOLDER / folder)
+    """Returns {seed: test accuracy} of an experiment, from a folder; {} if there are none."""
+    table = seeds.rows(seeds.FOLDER / folder / f"{experiment}.csv")
+    return {int(row["seed"]): float(row["test_accuracy"]) for row in table}
 
 
 def the_posts(program):
@@ -221,7 +221,7 @@ def draw_ladder():
 
 def main():
     terminal.parser(__doc__).parse_args()
-    drawn = [draw_luck(seeds.read("single")), draw_ladder()]
+    drawn = [draw_luck(read("single")), draw_ladder()]
     figures.save(drawn, [IMAGES / "luck.png", IMAGES / "ladder.png"], dpi=150)
 
 

@@ -2,7 +2,8 @@
 
 The filter of the first example is made by hand, and the digit is the first of the test set. The
 gradient is that of the first training batch, in which the first network (seed 1) is still as random
-as it starts: by the chain rule, layer by layer, and by tf.GradientTape.
+as it starts: by the chain rule, layer by layer, and by tf.GradientTape. Also draws slide.png, the
+first example.
 
 Example:
     python -m experiments.one_patch > experiments/results/one_patch.txt

@@ -131,17 +131,6 @@ def summary(wrong, tells):
     return [total[0], more.mean(), more.max(), best.mean(), best.max()]
 
 
-def print_summary(path):
-    """Prints a table of the CSV file, for experiments.tables."""
-    print("table: second-layer")
-    print("| network | seed | mistakes | one map less: mean | most | AUC: mean | largest |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for (name, seed), rows in read(path).items():
-        numbers = zip(summary(*rows), (0, 1, 0, 3, 3))
-        texts = ["" if np.isnan(x) else f"{x:.{digits}f}" for x, digits in numbers]
-        print(f"| {' | '.join([name, seed, *texts])} |")
-
-
 def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-3")
@@ -163,7 +152,6 @@ def main():
         seeds.append(args.results / "changes.csv", CHANGES, changed)
         seeds.append(path, COLUMNS, rows)
         terminal.print_stdout(f"seed {seed}: done")
-    print_summary(path)
 
 
 if __name__ == "__main__":

@@ -91,15 +91,6 @@ def networks(experiments, path, args):
             yield experiment, seed, mnist, network
 
 
-def read(experiment, folder=None):
-    """Returns {seed: test accuracy} of an experiment's CSV file, {} if there is none.
-
-    The folder is experiments/results unless another is given.
-    """
-    table = rows((folder or FOLDER) / f"{experiment}.csv")
-    return {int(row["seed"]): float(row["test_accuracy"]) for row in table}
-
-
 def append(path, columns, new_rows):
     """Appends rows to a CSV file, each with the MACHINE; the columns' names first if it is new."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -172,24 +172,17 @@ def ladder():
     return columns, ([str(i), *luck.rung(name)] for i, name in enumerate(luck.LADDER, start=1))
 
 
-def measured(names):
-    """Returns those of luck.CHANGES whose second experiment has results."""
-    return [
-        name for name in names if luck.read(luck.CHANGES[name].with_it, luck.CHANGES[name].folder)
-    ]
-
-
 def all_changes():
     """The paired tests."""
     columns = ["change", "seeds", "mean difference ± its standard error"]
     columns += ["times its error", "by luck", "seeds worse"]
-    return columns, map(luck.change, measured(luck.CHANGES))
+    return columns, map(luck.change, luck.CHANGES)
 
 
 def changes(names):
     """The paired tests of some changes, with the mean accuracies of the seeds."""
     table = []
-    for name in measured(names):
+    for name in names:
         folder, without, with_it = luck.CHANGES[name]
         before, after = luck.read(without, folder), luck.read(with_it, folder)
         both = before.keys() & after.keys()
@@ -354,12 +347,13 @@ def main():
     )
     args = parser.parse_args()
     pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-    old = [page for page in pages if with_tables(page) != page.read_text()]
+    texts = {page: with_tables(page) for page in pages}
+    old = [page for page in pages if texts[page] != page.read_text()]
     names = ", ".join(str(page.relative_to(ROOT)) for page in old)
     if args.check and old:
         raise terminal.Failure(f"out of date: {names}; run python -m experiments.tables")
     for page in old:
-        page.write_text(with_tables(page))
+        page.write_text(texts[page])
     terminal.print_stderr(f"written: {names}" if old else "all tables are up to date")
 
 

@@ -327,13 +327,14 @@ def print_folder(network, folder, files, details):
 
 def print_papers(network, digits):
     """Prints the rows of MNIST's digits, float32 [n, 784], enlarged on each of PAPERS."""
+    originals = predict(network, digits)
     for name, (paper, margin, options, count) in PAPERS.items():
         random = np.random.default_rng(0)
         images = []
         for digit in digits[:count]:
             ink = anywhere(digit, margin, random)
             images.append(encoded(Image.fromarray(paper(ink, random)), options))
-        same = predict(network, read(images)) == predict(network, digits[:count])
+        same = predict(network, read(images)) == originals[:count]
         print_row(f"MNIST, {name}", same)
 
 

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from handwriting import image as handwriting
+from handwriting.image import read_image
 from support import figures, terminal
 
 WIDTH, HEIGHT = 640, 480  # pixels
@@ -54,7 +54,7 @@ def draw(photo):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "two.jpg")
         Image.fromarray(photo).save(path, quality=80)
-        image = handwriting.read_image(path)
+        image = read_image(path)
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(9, 4.1), width_ratios=[WIDTH, HEIGHT], layout="constrained"
     )

@@ -1,4 +1,4 @@
-"""experiments/one_patch.py: one patch of a digit, worked by hand."""
+"""experiments/one_patch.py: the guide's two examples, worked by hand."""
 
 import numpy as np
 import pytest

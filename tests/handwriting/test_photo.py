@@ -4,8 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from handwriting import image as handwriting
-from handwriting import photo
+from handwriting import image, photo
 
 
 def test_figure_shows_the_photo_and_what_is_read_from_it(tmp_path):
@@ -14,5 +13,5 @@ def test_figure_shows_the_photo_and_what_is_read_from_it(tmp_path):
     plt.close("all")
     np.testing.assert_array_equal(left.images[0].get_array(), pixels)
     Image.fromarray(pixels).save(tmp_path / "two.png")
-    expected = handwriting.read_image(tmp_path / "two.png").reshape(28, 28)
+    expected = image.read_image(tmp_path / "two.png").reshape(28, 28)
     np.testing.assert_allclose(right.images[0].get_array(), expected, atol=0.2)  # it is a JPEG

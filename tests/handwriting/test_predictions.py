@@ -1,6 +1,5 @@
 """handwriting/predictions.py: each digit and its ten probabilities, as pixels."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from digits import read_png
@@ -9,13 +8,6 @@ from handwriting import predictions as drawing
 from support import figures
 
 TITLE = "a title\nof two lines"
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    """Closes what a test has drawn."""
-    yield
-    plt.close("all")
 
 
 Y_CONV = np.array(
