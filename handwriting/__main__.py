@@ -19,16 +19,12 @@ from typing import NamedTuple
 
 import common
 from double_conv import DoubleConv
+from handwriting import drawing_window, predictions
+from handwriting.image import like_mnist, read_ink, side_by_side
 from support import checkpoints, figures, input_data, terminal
 from support.quiet import np
 from support.terminal import Failure, integer, print_stderr, print_stdout
 from visualize_filters import visualize
-
-try:
-    from handwriting import drawing_window, predictions
-    from handwriting.image import like_mnist, read_ink, side_by_side
-except ImportError as error:
-    sys.exit(f"{error}. For handwriting: pip install -r handwriting/requirements.txt")
 
 MOST = 100  # digits in a figure
 

@@ -325,6 +325,20 @@ def test_files_mistakes_and_draw_exclude_each_other(args, message):
     assert message in err.splitlines()[-1]
 
 
+def without_scipy():
+    for name in list(sys.modules):
+        if name.startswith(("handwriting", "scipy")):
+            del sys.modules[name]
+    sys.modules["scipy"] = None  # as if it were not installed
+
+
+@pytest.mark.parametrize("program", ["handwriting", "handwriting.evaluate", "handwriting.photo"])
+def test_without_scipy_one_line_tells_what_to_install(program):
+    _, err = run(program, "--help", code=1, before=without_scipy)
+    assert err.count("\n") == 1
+    assert err.endswith(". For handwriting: pip install -r handwriting/requirements.txt\n")
+
+
 def test_without_a_checkpoint_one_line_tells_how_to_get_one():
     _, err = run("handwriting", "--mistakes", code=1)
     message = "train_data-20000: no such checkpoint; double_conv.py trains one"
