@@ -7,10 +7,10 @@ How an image is read:
 1. Colours become grey levels, along the direction in which they differ the most.
 2. What most of the image's edge is, is paper: if it is dark, the levels change signs.
 3. Strength is how much darker a pixel is than the paper. An edge of one level is clean paper, and
-   so is all paper; there is nothing to weigh, but that a thick pen's gaps may be grey. Otherwise
-   the paper is what is around a pixel, in a window wider than any stroke.
-4. If the digit then is thicker than any stroke, it was the paper, and the levels change signs
-   again. If ink fills the image, as it fills one cropped to its digit, the paper is of one level.
+   so is all paper; there is nothing to weigh, but that a thick pen's gaps may be grey.
+4. Otherwise the paper is what is around a pixel, in a window wider than any stroke. If ink fills
+   the image, as it fills one cropped to its digit, or is thicker than any stroke, the paper is of
+   one level after all: that of the thinner of the two readings, if thickness was the reason.
 5. Parts that are dust, or that frame the image, are not writing (`writing`). The strongest of the
    rest is the pen; ink is what has at least FAINTEST of its strength (`written`).
 6. Lines straight across the image are erased if then the ink hardly reaches its edge any more
@@ -30,10 +30,9 @@ from support.figures import SOURCE
 from support.terminal import Failure
 
 LARGEST = 400  # pixels: larger images are reduced first
-COARSE = 100  # pixels: what varies slowly is measured at this size
+COARSE = 100  # pixels: what varies slowly, and a digit's strokes, are measured at this size
 INK = 0.5  # pixels with more ink than this belong to a stroke
-GRID = 100  # pixels, five to one of MNIST's: strokes are measured at this height or width
-THICKNESS = 12  # on that grid: the average of MNIST's strokes
+THICKNESS = 12  # the average of MNIST's strokes, on digits as large as COARSE
 LEAST_CONTRAST = 0.08  # of the range from black to white
 FAINTEST, FULL = 0.42, 0.75  # of the pen's strength: less is not ink; if the pen is thick
 CONTRAST = 0.6  # of the pen's strength, from no ink to full ink
@@ -86,7 +85,7 @@ def like_mnist(ink):
     """
     if not (ink > INK).any():
         return np.zeros([784], np.float32)
-    return centred(scale(with_usual_strokes(scale(ink, GRID)), 20))
+    return centred(scale(with_usual_strokes(scale(ink, COARSE)), 20))
 
 
 def centred(digit):
@@ -113,13 +112,13 @@ def scale(ink, side):
 
 
 def with_usual_strokes(ink):
-    """Makes strokes in ink [h, w], on GRID, as thick as MNIST's: an array with a wider margin.
+    """Makes strokes in ink [h, w], on COARSE, as thick as MNIST's: an array with a wider margin.
 
     Otherwise, at 20x20, a fine pen's strokes would fade, and a marker's would close the loops.
     """
     # Reduced to a grid, a fine pen's strokes are grey.
     ink = ink / ink.max()
-    ink = np.pad(ink, 2 * GRID // 10)
+    ink = np.pad(ink, COARSE // 5)
     outline = np.hypot(*np.gradient(ink)).sum()
     width = 2 * ink.sum() / outline  # a stroke's outline is about twice its length
     reach = round(abs(THICKNESS - width) / 2)
@@ -199,16 +198,16 @@ def ink_on_paper(pixels):
     edge = at_edge(coarse)
     if (edge <= otsu(coarse)).mean() > 0.5:
         grey, coarse = -grey, -coarse
-    if np.ptp(edge) < CLEAN * np.ptp(coarse):
-        paper = clean_paper(coarse)
-        ink = darker_than(paper, grey)
-        return darker_than(paper, grey, FULL) if thickness(ink) >= THICK else ink
-    ink = darker_than(paper_around(coarse), grey)
-    if thickness(ink) >= THICK:
-        return min(ink, darker_than(paper_around(-coarse), -grey), key=thickness)
-    if (ink > INK).mean() > FILLED:
-        return darker_than(clean_paper(coarse), grey)
-    return ink
+    if np.ptp(edge) >= CLEAN * np.ptp(coarse):
+        ink = darker_than(paper_around(coarse), grey)
+        thick = thickness(ink) >= THICK
+        if not thick and (ink > INK).mean() <= FILLED:
+            return ink
+        if thick and thickness(darker_than(paper_around(-coarse), -grey)) < thickness(ink):
+            grey, coarse = -grey, -coarse
+    paper = clean_paper(coarse)
+    ink = darker_than(paper, grey)
+    return darker_than(paper, grey, FULL) if thickness(ink) >= THICK else ink
 
 
 def clean_paper(coarse):
@@ -239,16 +238,13 @@ def along_main_direction(pixels):
 def darker_than(paper, grey, faintest=FAINTEST):
     """Returns the ink, float32 [h, w], in grey levels [h, w] on paper, a level or COARSE levels.
 
-    The noise is what is lost when the image is reduced. The texture is the paper's roughness: there
-    is writing on less than three quarters of the pixels, so the 25th percentile of the strength is
-    the bare paper's.
+    The noise is what is lost when the image is reduced.
     """
     if np.ndim(paper):
         paper = resized(paper, grey.shape)
     strength = np.clip(paper - grey, 0, None)
     noise = np.median(abs(grey - resized(reduced(grey, COARSE), grey.shape)))
-    texture = min(5 * np.percentile(strength, 25), strength.max() / 2)
-    least = max(LEAST_CONTRAST, 10 * noise, texture)
+    least = max(LEAST_CONTRAST, 10 * noise)
     ink, pen = written(strength, least, faintest)
     if crossings(ink) < 2:
         return ink

@@ -1,5 +1,6 @@
 """Handwriting: whatever the pen, the paper and the file, the network gets what MNIST looks like."""
 
+import functools
 import io
 import os
 import shutil
@@ -127,6 +128,7 @@ def test_range_of_a_float_image_does_not_matter(tmp_path):
 SEVEN = [(0, 0), (60, 0), (20, 100)]
 
 
+@functools.cache  # the large ones take a while
 def easy_picture(height, pen, margin):
     """Draws a 7, so high with a pen so thick and with a margin: ink, float32 [h, w]."""
     points = np.array(SEVEN) * (height - pen) / 100
@@ -134,16 +136,29 @@ def easy_picture(height, pen, margin):
     return draw(points, pen, size, [margin + pen / 2] * 2)
 
 
+EASY = [(16, 5), (28, 1), (28, 60), (400, 10), (400, 400), (2000, 60)]
+TIGHT = [(16, 0), (28, 0), (400, 0)]
+
+
 @pytest.mark.parametrize("light", [False, True], ids=["dark on light", "light on dark"])
-@pytest.mark.parametrize(("height", "margin"), [(16, 4), (28, 1), (28, 60), (400, 10), (1000, 90)])
-@pytest.mark.parametrize(("pen", "tolerance"), [(0.06, 0.02), (0.12, 0.04), (0.25, 0.06)])
-def test_an_easy_picture_is_nearly_the_same_in_any_size(
-    tmp_path, height, margin, pen, tolerance, light
-):
-    """A pen of a quarter of the height leaves a 7 that is shorter in its strokes: hence 0.06."""
+@pytest.mark.parametrize(
+    ("pen", "height", "margin"),
+    [(pen, *size) for pen in (0.06, 0.12, 0.25) for size in EASY + TIGHT]
+    + [(0.4, *size) for size in EASY],
+)
+def test_an_easy_picture_is_nearly_the_same_in_any_size(tmp_path, pen, height, margin, light):
     ink = easy_picture(height, max(1, pen * height), margin)
     path = saved(grey(1 - ink if light else ink), tmp_path / "seven.png")
-    assert_alike(read_image(path), like_mnist(easy_picture(400, 48, 100)), tolerance)
+    assert_alike(read_image(path), like_mnist(easy_picture(400, pen * 400, 100)), 0.035)
+
+
+@pytest.mark.parametrize(
+    ("pen", "tolerance"), [(0.03, 0.04), (0.06, 0.02), (0.25, 0.06), (0.4, 0.1)]
+)
+def test_a_thick_pens_seven_is_nearly_a_usual_pens(pen, tolerance):
+    """A thick pen leaves a 7 that is shorter in its strokes."""
+    usual = like_mnist(easy_picture(400, 48, 100))
+    assert_alike(like_mnist(easy_picture(400, pen * 400, 100)), usual, tolerance)
 
 
 @pytest.mark.parametrize("height", [50, 400])
