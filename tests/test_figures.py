@@ -201,24 +201,15 @@ def test_figure_that_cannot_be_written_is_refused_before_the_training(
 # ------------------------------------------------------------------------------------ the window
 
 
-@pytest.mark.parametrize("environment", [{}, {"MPLBACKEND": "TkAgg", "DISPLAY": ":98765"}])
-def test_without_a_display_the_figure_is_saved(small_data, tmp_path, environment):
-    """Promise 5: none is set, or the one that is set does not answer."""
-    _, err = run(*arguments(small_data, tmp_path), folder=tmp_path, environment=environment)
-    assert "figure: single_conv.png" in err.splitlines()
-    assert read_png(tmp_path / "single_conv.png").shape == (44 + 14 + 13 * 60 + 8, 17 * 60 + 16)
-
-
 def test_if_no_window_can_be_opened_the_figure_is_saved_and_one_line_tells_why(
     small_data, tmp_path
 ):
-    """Promise 5."""
-    environment = {"MPLBACKEND": "module://nothing"}
-    args = arguments(small_data, tmp_path)
-    _, err = run(*args, folder=tmp_path, environment=environment)
+    """Promise 5: here, because the display does not answer."""
+    environment = {"MPLBACKEND": "TkAgg", "DISPLAY": ":98765"}
+    _, err = run(*arguments(small_data, tmp_path), folder=tmp_path, environment=environment)
     assert "figure: single_conv.png" in err.splitlines()
     assert err.splitlines()[-1].startswith("cannot open a window: ")
-    assert (tmp_path / "single_conv.png").exists()
+    assert read_png(tmp_path / "single_conv.png").shape == (44 + 14 + 13 * 60 + 8, 17 * 60 + 16)
 
 
 def find_backend_in(folder):
@@ -257,19 +248,25 @@ def wait_for_window(running, display, title):
     return found[0]
 
 
-@pytest.fixture
-def window(display, small_data, tmp_path):
-    """single_conv.py with its window open: (the Running, the window's number)."""
-    environment = {"DISPLAY": display, "MPLBACKEND": "TkAgg"}
-    args = arguments(small_data, tmp_path)
-    running = Running(*args, folder=tmp_path, environment=environment)
-    return running, wait_for_window(running, display, "^single_conv$")
+@pytest.fixture(scope="module")
+def windows(display, small_data, tmp_path_factory):
+    """single_conv.py, twice, with its window open: (the Running, the window's number) of each."""
+    folder = tmp_path_factory.mktemp("windows")
+    args, started = arguments(small_data, folder), {}
+    for name in "one", "two":
+        environment = {"DISPLAY": display, "MPLBACKEND": "TkAgg"}
+        options = ["--figure", folder / f"{name}.png"]
+        started[name] = Running(*args, *options, folder=folder, environment=environment)
+    return {
+        name: (running, wait_for_window(running, display, f"^{name}$"))
+        for name, running in started.items()
+    }
 
 
-def test_on_a_display_a_window_opens_after_saving_and_stays_until_ctrl_c(window, tmp_path):
+def test_on_a_display_a_window_opens_after_saving_and_stays_until_ctrl_c(windows):
     """Promise 5."""
-    running, _ = window
-    assert (tmp_path / "single_conv.png").is_file()
+    running, _ = windows["one"]
+    assert (running.folder / "one.png").is_file()
     running.process.join(0.5)
     assert running.process.is_alive()
     running.send(signal.SIGINT)
@@ -277,8 +274,8 @@ def test_on_a_display_a_window_opens_after_saving_and_stays_until_ctrl_c(window,
     assert err.splitlines()[-1] == "single_conv.py: stopped"
 
 
-def test_closing_the_window_ends_the_run(window, display):
-    running, number = window
+def test_closing_the_window_ends_the_run(windows, display):
+    running, number = windows["two"]
     command = ["xdotool", "windowfocus", number, "key", "q"]  # matplotlib's key to close a window
 
     def has_ended():

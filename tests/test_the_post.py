@@ -1,4 +1,8 @@
-"""What the post's code really does: the README's seven facts, in its order (Promise 1)."""
+"""What the post's code really does: the README's seven facts, in its order (Promise 1).
+
+That the printed accuracy is of the same batch, after the update and without dropout, is shown where
+the scripts' whole output is: in test_single_conv.py and test_double_conv.py.
+"""
 
 import csv
 import gzip
@@ -7,8 +11,8 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
-from processes import ROOT, Running, run
-from runs import only_run, read_events
+from processes import ROOT, run
+from runs import only_run
 
 import common
 from double_conv import DoubleConv
@@ -54,29 +58,6 @@ def test_train_is_all_but_the_first_5000_in_file_order_and_then_reshuffled(small
         perm = np.arange(len(images))
         random.shuffle(perm)
         images = images[perm]
-
-
-@pytest.mark.parametrize(
-    ("script", "batch_size"), [("single_conv.py", 100), ("double_conv.py", 50)]
-)
-def test_printed_accuracy_is_that_of_the_same_batch_after_the_update_without_dropout(
-    small_data, tmp_path, script, batch_size
-):
-    """Compared with the step taken here."""
-    where = ["--data-dir", small_data, "--log-dir", tmp_path / "logs", "--steps", 0]
-    where += ["--checkpoint-dir", tmp_path] if script == "double_conv.py" else []
-    running = Running(script, *where, folder=tmp_path, constants={})
-    network = SingleConv() if script == "single_conv.py" else DoubleConv()
-    x, y_ = input_data.read_data_sets(small_data).train.next_batch(batch_size)
-    before = network.evaluate(x, y_)
-    network.train_step(x, y_, *([[1, 0]] if script == "double_conv.py" else []))
-    cross_entropy, accuracy, _ = network.evaluate(x, y_)
-    out, _ = running.result()
-    logged = {tag: value for tag, _, value in read_events(only_run(tmp_path / "logs"))}
-    assert out.splitlines()[0] == f"step 0, training accuracy {accuracy:g}"
-    np.testing.assert_allclose(logged["cross entropy"], cross_entropy, rtol=1e-4)
-    # So that a report before the update would be noticed.
-    assert abs(before[0] / cross_entropy - 1) > 0.005
 
 
 def test_cross_entropy_is_the_posts_formula_and_finite_where_that_is_not():
@@ -128,13 +109,13 @@ def test_the_first_test_digits_are_shown_in_file_order(request, data, digits):
     assert " ".join(map(str, labels.argmax(1))) == digits
 
 
-def test_100_steps_of_the_second_network_learn_mnist(mnist_dir, tmp_path):
-    args = ["--data-dir", mnist_dir, "--log-dir", tmp_path / "logs", "--steps", 100]
+def test_50_steps_of_the_second_network_learn_mnist(mnist_dir, tmp_path):
+    args = ["--data-dir", mnist_dir, "--log-dir", tmp_path / "logs", "--steps", 50]
     out, _ = run("double_conv.py", *args, folder=tmp_path, constants={})
     first, last, test = [float(line.split()[-1]) for line in out.splitlines()]
     assert first < 0.4
-    assert last > 0.75
-    assert test > 0.8
+    assert last > 0.6
+    assert test > 0.7
     logs = tmp_path / "logs"
     names = {path.name for path in logs.iterdir()}
     assert names == {"the-post-double_conv-tensorflow-0.12.1", only_run(logs).name}
