@@ -30,13 +30,10 @@ if forkserver:
     multiprocessing.forkserver.ensure_running()  # imports TensorFlow while pytest collects tests
 
 
-@pytest.fixture(autouse=True)
-def no_process_is_left():
+def pytest_sessionfinish():
     """Kills what a failed test has left running, or stopped: pytest would wait for its end."""
-    before = len(Running.started)
-    yield
-    while len(Running.started) > before:
-        Running.started.pop().kill()
+    for process in Running.started:
+        process.kill()
 
 
 @pytest.fixture(scope="session")

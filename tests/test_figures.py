@@ -233,8 +233,6 @@ def test_a_backend_that_ends_the_process_loses_nothing(small_data, tmp_path):
 
 def wait_for_window(running, display, title):
     """Waits until a window is open; returns its number."""
-    if not shutil.which("xdotool"):
-        pytest.skip("needs xdotool")
     found = []
 
     def search():
@@ -251,6 +249,8 @@ def wait_for_window(running, display, title):
 @pytest.fixture(scope="module")
 def windows(display, small_data, tmp_path_factory):
     """single_conv.py, twice, with its window open: (the Running, the window's number) of each."""
+    if not shutil.which("xdotool"):
+        pytest.skip("needs xdotool")
     folder = tmp_path_factory.mktemp("windows")
     args, started = arguments(small_data, folder), {}
     for name in "one", "two":

@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from digits import write_digits
 
 from experiments import patches, seeds, variants
 
@@ -25,17 +26,16 @@ def test_a_patch_of_equal_pixels_is_left_out():
     assert np.isnan(patches.alikeness(np.ones([9, 5, 5])))
 
 
-def test_nothing_is_measured_twice_and_the_picture_is_drawn_again(
-    small_data, tmp_path, monkeypatch
-):
+def test_nothing_is_measured_twice_and_the_picture_is_drawn_again(tmp_path, monkeypatch):
     one_step = variants.EXPERIMENTS["double"]._replace(steps=1)
     monkeypatch.setitem(variants.EXPERIMENTS, "double", one_step)
     monkeypatch.setattr(patches, "IMAGES", tmp_path)
-    command = ["patches.py", "--seeds", "1", "--data-dir", small_data]
-    command += ["--checkpoint-dir", tmp_path, "--results", tmp_path]
-    checkpoint = tmp_path / "double-1" / "train_data-0"
-    for the_posts in [], ["--the-posts", checkpoint], ["--the-posts", checkpoint]:
-        monkeypatch.setattr(sys, "argv", list(map(str, command + the_posts)))
+    monkeypatch.setattr("double_conv.num_fc", 16)  # the features do not matter here
+    command = ["patches.py", "--seeds", 1, "--checkpoint-dir", tmp_path, "--results", tmp_path]
+    command += ["--data-dir", write_digits(tmp_path, train=5100, test=100)]
+    command += ["--the-posts", tmp_path / "double-1" / "train_data-0"]
+    monkeypatch.setattr(sys, "argv", list(map(str, command)))
+    for _ in range(2):
         patches.main()
         (tmp_path / "patches_control.png").unlink()
     counts = Counter((row["network"], row["layer"]) for row in seeds.rows(tmp_path / "patches.csv"))

@@ -35,10 +35,11 @@ def test_mistakes_are_those_of_the_network_and_of_the_network_without_a_filter(d
 
 
 def test_auc_is_the_share_of_pairs_in_which_the_digit_is_stronger():
-    responses, labels = np.array([3, 1, 2, 0, 2]), np.array([7, 7, 5, 5, 3])
+    responses = np.array([3, 1, 2, 0, 2, -1, -1, -1, -1, -1, -1, -1])
+    labels = np.array([7, 7, 5, 5, 3, 0, 1, 2, 4, 6, 8, 9])
     found = second_layer.auc(responses, labels)
-    assert found[7] == 4 / 6  # 3 beats 2, 0 and 2; 1 beats 0
-    assert found[5] == (0.5 + 1 + 0) / 6  # 2 beats 1 and ties with 2; 0 beats none
+    assert found[7] == (10 + 8) / 20  # 3 beats all ten others; 1 does not beat 2 and 2
+    assert found[5] == (8.5 + 7) / 20  # 2 loses to 3 and ties with 2; 0 beats the -1s only
 
 
 def test_change_tells_how_far_and_how_alike():
