@@ -56,6 +56,21 @@ def display():
     server.wait()
 
 
+@pytest.fixture(scope="session")
+def started_default_run(mnist_dir, tmp_path_factory):
+    """The default run of single_conv.py on MNIST, in an empty folder."""
+    args = ["--data-dir", mnist_dir, "--log-dir", "logs"]
+    return Running("single_conv.py", *args, folder=tmp_path_factory.mktemp("default"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def start_early(request):
+    """Starts the longest run before all tests, if one needs it: there is more than one core."""
+    needed = any("started_default_run" in item.fixturenames for item in request.session.items)
+    if needed and "MNIST_DIR" in os.environ:
+        request.getfixturevalue("started_default_run")
+
+
 def folder_of(variable, what):
     if variable not in os.environ:
         pytest.skip(f"set {variable} to a folder with {what} to run this test")

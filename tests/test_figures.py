@@ -1,6 +1,5 @@
 """Figures, as pixels: each filter, map and digit in its place; the file, and then the window."""
 
-import functools
 import io
 import os
 import shutil
@@ -201,34 +200,47 @@ def test_figure_that_cannot_be_written_is_refused_before_the_training(
 # ------------------------------------------------------------------------------------ the window
 
 
-def test_if_no_window_can_be_opened_the_figure_is_saved_and_one_line_tells_why(
-    small_data, tmp_path
-):
+def find_aborting_backend():
+    sys.path.insert(0, os.getcwd())
+
+
+@pytest.fixture(scope="module")
+def without_windows(small_data, tmp_path_factory):
+    """Two runs that cannot open a window, each in its own folder; they go side by side."""
+    silent, aborting = (tmp_path_factory.mktemp(name) for name in ("silent", "aborting"))
+    (aborting / "aborting.py").write_text("import os\n\nos.abort()\n")
+    return {
+        "silent": Running(
+            *arguments(small_data, silent),
+            folder=silent,
+            environment={"MPLBACKEND": "TkAgg", "DISPLAY": ":98765"},
+        ),
+        "aborting": Running(
+            *arguments(small_data, aborting),
+            folder=aborting,
+            environment={"MPLBACKEND": "module://aborting"},
+            before=find_aborting_backend,
+        ),
+    }
+
+
+def test_if_no_window_can_be_opened_the_figure_is_saved_and_one_line_tells_why(without_windows):
     """Promise 5: here, because the display does not answer."""
-    environment = {"MPLBACKEND": "TkAgg", "DISPLAY": ":98765"}
-    _, err = run(*arguments(small_data, tmp_path), folder=tmp_path, environment=environment)
+    running = without_windows["silent"]
+    _, err = running.result()
     assert "figure: single_conv.png" in err.splitlines()
     assert err.splitlines()[-1].startswith("cannot open a window: ")
-    assert read_png(tmp_path / "single_conv.png").shape == (44 + 14 + 13 * 60 + 8, 17 * 60 + 16)
+    size = 44 + 14 + 13 * 60 + 8, 17 * 60 + 16
+    assert read_png(running.folder / "single_conv.png").shape == size
 
 
-def find_backend_in(folder):
-    sys.path.insert(0, str(folder))
-
-
-def test_a_backend_that_ends_the_process_loses_nothing(small_data, tmp_path):
+def test_a_backend_that_ends_the_process_loses_nothing(without_windows):
     """Promise 5: pip's Qt calls abort() where libxcb is missing."""
-    (tmp_path / "aborting.py").write_text("import os\n\nos.abort()\n")
-    running = Running(
-        *arguments(small_data, tmp_path),
-        folder=tmp_path,
-        environment={"MPLBACKEND": "module://aborting"},
-        before=functools.partial(find_backend_in, tmp_path),
-    )
+    running = without_windows["aborting"]
     out, err = running.result(-signal.SIGABRT)
     assert "test accuracy" in out
     assert {line.split(":")[0] for line in err.splitlines()} >= {"figure", "curves"}
-    assert (tmp_path / "single_conv.png").is_file()
+    assert (running.folder / "single_conv.png").is_file()
 
 
 def wait_for_window(running, display, title):

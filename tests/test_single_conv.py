@@ -142,16 +142,25 @@ def data(small_data, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def started(data, tmp_path_factory):
-    """The run, with blanks in its paths, which goes on while the same steps are taken here."""
-    folder = tmp_path_factory.mktemp("my run")
+def start(data, folder):
     where = ["--data-dir", data, "--log-dir", folder / "my logs", "--figure", folder / "f.PNG"]
     return Running("single_conv.py", "--seed", SEED, "--steps", STEPS, *where, folder=folder)
 
 
 @pytest.fixture(scope="module")
-def trained(started, expected):
+def started(data, tmp_path_factory):
+    """The run, with blanks in its paths, which goes on while the same steps are taken here."""
+    return start(data, tmp_path_factory.mktemp("my run"))
+
+
+@pytest.fixture(scope="module")
+def same_again(data, started, tmp_path_factory):
+    """The same run, beside the first one."""
+    return start(data, tmp_path_factory.mktemp("my run"))
+
+
+@pytest.fixture(scope="module")
+def trained(started, same_again, expected):
     """The run at its end: (its folder, stdout, stderr)."""
     return started.folder, *started.result()
 
@@ -272,7 +281,7 @@ def test_title_tells_what_is_drawn_and_of_which_run(monkeypatch, small_data, tmp
         single_conv, "visualize", lambda *args: drawn.append(visualize(*args)) or drawn[-1]
     )
     monkeypatch.setattr(single_conv.figures, "show", lambda paths: None)
-    args = ["--seed", "3", "--steps", "20", "--data-dir", str(small_data), "--log-dir"]
+    args = ["--seed", "3", "--steps", "0", "--data-dir", str(small_data), "--log-dir"]
     args += [str(tmp_path), "--figure", str(tmp_path / "f.png")]
     monkeypatch.setattr(sys, "argv", ["single_conv.py", *args])
     single_conv.main()
@@ -280,7 +289,7 @@ def test_title_tells_what_is_drawn_and_of_which_run(monkeypatch, small_data, tmp
     assert len(accuracy) == len("test accuracy 0.123")  # so that rounding would be noticed
     assert drawn[0].texts[0].get_text() == (
         "single_conv.py: 16 filters (top row), their feature maps for 12 test digits\n"
-        f"not MNIST, seed 3, step 20, {accuracy}"
+        f"not MNIST, seed 3, step 0, {accuracy}"
     )
 
 
@@ -299,19 +308,17 @@ def test_four_filters_are_enough_for_the_script(monkeypatch, batch):
 # ---------------------------------------------------------------------------- other runs, options
 
 
-def test_the_same_seed_gives_the_same_bits(small_data, tmp_path):
+def test_the_same_seed_gives_the_same_bits(started, same_again, trained, events):
     """Promise 1."""
-    args = ["--seed", 7, "--steps", 20, "--data-dir", small_data, "--figure", "figure.png"]
-    both = [tmp_path / "one", tmp_path / "two"]
-    for folder in both:
-        folder.mkdir()
-    started = [Running("single_conv.py", *args, "--log-dir", ".", folder=path) for path in both]
-    (out, _), (other, _) = (running.result() for running in started)
-    assert out == other
-    one, two = (read_events(next(path.glob("*-seed7-*"))) for path in both)
-    curves = [(tag, step, value.tolist()) for tag, step, value in one if tag != "graph"]
-    assert curves == [(tag, step, value.tolist()) for tag, step, value in two if tag != "graph"]
-    assert (both[0] / "figure.png").read_bytes() == (both[1] / "figure.png").read_bytes()
+    out, _ = same_again.result()
+    assert out == trained[1]
+    values = read_events(only_run(same_again.folder / "my logs"))
+    for tag, step, value in values:
+        if tag != "graph":
+            np.testing.assert_array_equal(events[tag, step], value)
+    assert len(values) == len(events)
+    figures = [(running.folder / "f.PNG").read_bytes() for running in (started, same_again)]
+    assert figures[0] == figures[1]
 
 
 @pytest.mark.parametrize(
@@ -335,15 +342,10 @@ def test_wrong_options_are_refused_before_training(data, tmp_path, args, code, m
 
 
 @pytest.fixture(scope="module")
-def default_run(mnist_dir, tmp_path_factory):
-    """The default run on MNIST, in an empty folder, to its end."""
-    running = Running(
-        "single_conv.py",
-        *["--data-dir", mnist_dir, "--log-dir", "logs"],
-        folder=tmp_path_factory.mktemp("default"),
-    )
-    running.result()
-    return running
+def default_run(started_default_run):
+    """The default run on MNIST at its end."""
+    started_default_run.result()
+    return started_default_run
 
 
 def test_default_run_has_the_posts_accuracy(default_run):
