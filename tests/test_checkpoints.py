@@ -41,6 +41,21 @@ def undisturbed(small_data, tmp_path_factory):
     return folder, *train(folder, small_data, "--steps", 60)
 
 
+@pytest.fixture(scope="module")
+def resumed(undisturbed, small_data, tmp_path_factory):
+    """Runs that resume copies of it, side by side: {name: (its folder, the Running)}."""
+    steps = {"finished": 60, "corrupt": 60, "full disk": 70}
+    folder, started = tmp_path_factory.mktemp("resumed"), {}
+    for name, last in steps.items():
+        copy = shutil.copytree(undisturbed[0], folder / name)
+        if name == "corrupt":
+            damage(copy)
+        before = functools.partial(limit_file_size, 2**19) if name == "full disk" else None
+        args = copy, small_data, "--steps", last, "--resume"
+        started[name] = copy, start_training(*args, before=before)
+    return started
+
+
 @pytest.fixture
 def copy(undisturbed, tmp_path):
     """A copy of the uninterrupted run's folder."""
@@ -136,13 +151,13 @@ def test_tensorflow_finds_the_newest_and_all_five(undisturbed):
 # ------------------------------------------------------------------------------------- resume
 
 
-def test_finished_run_that_is_resumed_only_tests(undisturbed, small_data, copy):
+def test_finished_run_that_is_resumed_only_tests(undisturbed, resumed):
     """Promise 2."""
-    before = files_in(copy)
-    out, err = train(copy, small_data, "--steps", 60, "--resume")
+    folder, running = resumed["finished"]
+    out, err = running.result()
     assert out == undisturbed[1].splitlines(keepends=True)[-1]
-    assert f"resuming from {copy / 'train_data-60'}" in err.splitlines()
-    assert files_in(copy) == before
+    assert f"resuming from {folder / 'train_data-60'}" in err.splitlines()
+    assert files_in(folder) == files_in(undisturbed[0])
 
 
 def test_without_a_checkpoint_a_resumed_run_starts_at_step_0(network, tmp_path, capsys):
@@ -167,10 +182,10 @@ def test_resume_refuses_other_arguments_and_other_data(network, small_data, copy
     assert line == "the checkpoint is past --steps 30; use --steps 60"
 
 
-def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed, small_data, copy):
-    """Promise 2."""
+def damage(folder):
+    """Makes all checkpoints but the oldest corrupt, each in another way."""
     data, index = (
-        {step: copy / f"train_data-{step}.{suffix}" for step in (60, 55, 50, 45)}
+        {step: folder / f"train_data-{step}.{suffix}" for step in (60, 55, 50, 45)}
         for suffix in ("data-00000-of-00001", "index")
     )
     data[60].write_bytes(data[60].read_bytes()[:1000])
@@ -179,7 +194,12 @@ def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed
     flipped = bytearray(data[45].read_bytes())
     flipped[len(flipped) // 2] ^= 1
     data[45].write_bytes(flipped)
-    out, err = train(copy, small_data, "--steps", 60, "--resume")
+
+
+def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed, resumed):
+    """Promise 2."""
+    copy, running = resumed["corrupt"]
+    out, err = running.result()
     skipped = [line for line in err.splitlines() if line.startswith("skipping")]
     reasons = ["Read less bytes than requested", "too short", "No such file", "hecksum"]
     for line, step, reason in zip(skipped, (60, 55, 50, 45), reasons, strict=True):
@@ -325,17 +345,16 @@ def test_what_a_killed_save_leaves_is_deleted_but_nothing_of_the_users(network, 
     assert all((copy / name).exists() for name in mine)
 
 
-def test_full_disk_while_saving_keeps_the_earlier_checkpoints(network, small_data, copy):
+def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, network, resumed):
     """Promises 3 and 4. A file size limit simulates a full disk: writing fails half-way."""
-    earlier, names = files_in(copy), set(os.listdir(copy))
-    before = functools.partial(limit_file_size, 2**19)
-    out, err = train(copy, small_data, "--steps", 70, "--resume", before=before, code=1)
+    folder, running = resumed["full disk"]
+    out, err = running.result(code=1)
     assert out == ""
-    message = f"cannot save a checkpoint in {copy}: File too large. Fix that, then continue"
+    message = f"cannot save a checkpoint in {folder}: File too large. Fix that, then continue"
     assert err.splitlines()[-1] == f"double_conv.py: {message} with --resume"
-    assert files_in(copy) == earlier
-    assert set(os.listdir(copy)) == names
-    assert begin(copy, network, "--resume")[0] == 61
+    assert files_in(folder) == files_in(undisturbed[0])
+    assert set(os.listdir(folder)) == set(os.listdir(undisturbed[0]))
+    assert begin(folder, network, "--resume")[0] == 61
 
 
 # --------------------------------------------------------------- nothing of the user's is lost
@@ -408,8 +427,7 @@ def test_another_programs_checkpoint_is_never_touched(network, tmp_path, name):
 def test_checkpoint_of_2016_is_never_touched(network, tmp_path):
     """Promise 3. TensorFlow 0.x's one file, its graph beside it, and the state file."""
     write_as_2016(network, tmp_path / "train_data", version=1, global_step=100)
-    names = {path.name for path in files_in(tmp_path)}
-    assert names == {"train_data-100", "train_data-100.meta", "checkpoint"}
+    assert set(files_in(tmp_path)) == {"train_data-100", "train_data-100.meta", "checkpoint"}
     for option in EACH_WAY:
         line = refusal(tmp_path, network, option)
         assert line.startswith(f"{tmp_path / 'train_data-100'} was not written by this script")

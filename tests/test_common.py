@@ -3,11 +3,14 @@
 And what both scripts have in common: they run eagerly, as in a student's debugger.
 """
 
+import pathlib
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from processes import SMALL, Running
-from runs import only_run, read_events
+from runs import read_events
 
 import common
 import double_conv
@@ -29,6 +32,15 @@ def run_eagerly():
     tf.config.run_functions_eagerly(True)
 
 
+@pytest.fixture(scope="module")
+def eager(small_data, tmp_path_factory):
+    """Both scripts, side by side: {script: Running}."""
+    scripts = ["single_conv.py", "double_conv.py"]
+    folder, where = tmp_path_factory.mktemp("eager"), ["--data-dir", small_data, "--log-dir"]
+    args = {script: [script, "--steps", 20, *where, folder / script] for script in scripts}
+    return {script: Running(*args[script], before=run_eagerly) for script in scripts}
+
+
 def losses_of_the_graph(script, train, monkeypatch):
     """Returns the cross entropies that the script reports in 21 steps; they are trained here."""
     if script == "single_conv.py":
@@ -48,12 +60,12 @@ def losses_of_the_graph(script, train, monkeypatch):
 
 @pytest.mark.parametrize("script", ["single_conv.py", "double_conv.py"])
 def test_scripts_run_eagerly_and_have_the_losses_of_the_graph(
-    script, small_data, tmp_path, monkeypatch
+    script, eager, small_data, monkeypatch
 ):
-    args = [script, "--steps", 20, "--data-dir", small_data, "--log-dir", tmp_path]
-    running = Running(*args, before=run_eagerly)
-    expected = losses_of_the_graph(script, input_data.read_data_sets(small_data).train, monkeypatch)
-    running.result()
-    values = read_events(only_run(tmp_path))
+    train = input_data.read_data_sets(small_data).train
+    expected = losses_of_the_graph(script, train, monkeypatch)
+    _, err = eager[script].result()
+    (folder,) = re.findall("^curves: (.*)$", err, re.MULTILINE)
+    values = read_events(pathlib.Path(folder))
     losses = [float(value) for tag, _, value in values if tag == "cross entropy"]
     np.testing.assert_allclose(losses, expected, rtol=1e-5)

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from processes import LIMIT, ROOT, run
+from processes import LIMIT, ROOT, Running
 
 pytest.importorskip("ipykernel")
 nbclient, nbformat = (pytest.importorskip(name) for name in ("nbclient", "nbformat"))
@@ -62,14 +62,20 @@ def test_the_second_network_is_trained_and_its_checkpoint_drawn(notebook):
     assert images == 2
 
 
-def test_shell_command_saves_the_figure(small_data, tmp_path):
-    """`!python` gets the notebook's backend."""
+@pytest.fixture(scope="module", autouse=True)
+def shell_command(small_data, tmp_path_factory):
+    """What `!python` starts: with the notebook's backend. It goes on while the kernel starts."""
     args = ["--data-dir", small_data, "--log-dir", "logs", "--steps", 0]
     environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    out, err = run("single_conv.py", *args, folder=tmp_path, environment=environment)
+    folder = tmp_path_factory.mktemp("shell")
+    return Running("single_conv.py", *args, folder=folder, environment=environment)
+
+
+def test_shell_command_saves_the_figure(shell_command):
+    out, err = shell_command.result()
     assert len(out.splitlines()) == 2
     assert [line.split(":")[0] for line in err.splitlines()[-3:]] == ["figure", "curves", "next"]
-    assert (tmp_path / "single_conv.png").is_file()
+    assert (shell_command.folder / "single_conv.png").is_file()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """visualize_filters.py from the command line: filters, feature maps and patches, cell by cell."""
 
+import pathlib
 import re
 import sys
 
@@ -60,8 +61,11 @@ def assert_shows(picture, top, images, first=None):
 
 @pytest.fixture(scope="module")
 def started(network, checkpoint, small_data, tmp_path_factory):
-    """Three runs side by side; each has a folder of its own."""
-    folders = [tmp_path_factory.mktemp(name) for name in ("default", "first", "digits")]
+    """Four runs side by side; each has a folder of its own, where the figures are.
+
+    "patches" has 700 digits, which the network gets in two batches.
+    """
+    folders = [tmp_path_factory.mktemp(name) for name in ("default", "first", "digits", "p")]
     args = ["--data-dir", small_data, "--first", 3, "--sub-filter", 32]
     first = Running("visualize_filters.py", checkpoint, *args, folder=folders[1], constants=SMALL)
     Saver(folders[2], network, {"data": "rendered digits, not MNIST"}).save(8, run=None)
@@ -71,6 +75,12 @@ def started(network, checkpoint, small_data, tmp_path_factory):
         "default": start(f"{checkpoint}.index", small_data, folders[0] / "new"),
         "first": first,
         "digits": start(other, small_data, folders[2], "--digits", "3,3,5"),
+        "patches": start(
+            checkpoint,
+            write_digits(folders[3], train=5100, test=700),
+            folders[3] / "figures",
+            "--patches",
+        ),
     }
 
 
@@ -227,16 +237,13 @@ def test_14x14_pixels_are_all_that_a_response_of_the_second_layer_depends_on(net
         np.testing.assert_allclose(response_to(network, patch), h[digit, row, column], atol=1e-4)
 
 
-def test_patches_of_all_test_digits_are_drawn_strongest_first(network, checkpoint, tmp_path):
-    """700 digits: the network gets them in two batches."""
-    data, folder = write_digits(tmp_path, train=5100, test=700), tmp_path / "figures"
-    test_set = input_data.read_data_sets(data).test
-    running = start(checkpoint, data, folder, "--patches")
-    layers, images = network(test_set.images), test_set.images.reshape(-1, 28, 28)
-    out, err = running.result()
+def test_patches_of_all_test_digits_are_drawn_strongest_first(network, started):
+    out, err = started["patches"].result()
     assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
-    assert err.splitlines()[-1] == f"figure: {folder / 'patches.png'}"
+    folder = pathlib.Path(err.splitlines()[-1].removeprefix("figure: ")).parent
     assert [path.name for path in folder.iterdir()] == ["patches.png"]
+    test_set = input_data.read_data_sets(folder.parent).test
+    layers, images = network(test_set.images), test_set.images.reshape(-1, 28, 28)
     picture = read_png(folder / "patches.png", dpi=200).astype(float)
 
     def check(patches, top, left, scale):
