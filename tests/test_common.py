@@ -1,6 +1,6 @@
-"""common.py: the weights; the seven facts and both networks in NumPy test the rest.
+"""What both scripts have in common: they run eagerly, as in a student's debugger.
 
-And what both scripts have in common: they run eagerly, as in a student's debugger.
+The weights of common.py are tested in test_the_post.py, the rest by both networks in NumPy.
 """
 
 import pathlib
@@ -12,20 +12,10 @@ import tensorflow as tf
 from processes import SMALL, Running
 from runs import read_events
 
-import common
 import double_conv
 from double_conv import DoubleConv
 from single_conv import SingleConv
 from support import input_data
-
-
-def test_weights_are_truncated_normal_with_the_posts_deviation():
-    weights = common.weight_variable([200, 300], tf.random.Generator.from_seed(1)).numpy()
-    assert weights.dtype == np.float32
-    assert weights.shape == (200, 300)
-    assert np.abs(weights).max() <= 0.2  # truncated at two standard deviations,
-    assert abs(weights.std() - 0.088) < 0.001  # which leaves 0.88 of the 0.1
-    assert abs(weights.mean()) < 0.002
 
 
 def run_eagerly():

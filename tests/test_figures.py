@@ -37,20 +37,6 @@ def pixels(figure, tmp_path, dpi=100):
 # ------------------------------------------------------------------------ filters and their maps
 
 
-def test_contact_sheet_puts_each_image_in_its_place():
-    black = np.zeros([5, 5])
-    black[0, 0] = 1
-    ramp = np.linspace(-3, 4, 196).reshape(14, 14)
-    sheet = figures.contact_sheet([[None, black], [ramp, None]], cell=28)
-    assert sheet.shape == (64, 64)
-    assert np.all(sheet[:32, :32] == 0)
-    assert np.all(sheet[32:, 32:] == 0)
-    assert np.all(sheet[4:8, 36:40] == 1)  # enlarged five times, centred
-    np.testing.assert_allclose(sheet[34:62:2, 2:30:2], (ramp + 3) / 7)  # 14x14 enlarged twice
-    np.testing.assert_allclose(sheet[35:63:2, 3:31:2], (ramp + 3) / 7)
-    assert np.all(sheet[33, 1:31] == 0.5)  # the frame
-
-
 def features(count, side):
     """Returns random filters [5, 5, count], two digits and their maps [2, side, side, count]."""
     random = np.random.default_rng(0).normal
@@ -85,16 +71,9 @@ def test_each_filter_and_each_map_is_in_its_place_with_its_own_scale(tmp_path, c
     assert len(picture) == top + 8
 
 
-def test_filters_are_numbered_from_1_above_each(tmp_path):
-    figure = figures.draw_features(*features(40, 7), TITLE)
-    height = len(pixels(figure, tmp_path))
-    (axes,) = figure.axes
+def test_filters_are_numbered_from_1():
+    (axes,) = figures.draw_features(*features(40, 7), TITLE).axes
     assert [text.get_text() for text in axes.texts] == [str(k + 1) for k in range(40)]
-    for k, text in enumerate(axes.texts):
-        box = text.get_window_extent()
-        assert (box.x0 + box.x1) / 2 == pytest.approx(8 + (k % 32 + 1.5) * 32, abs=1)
-        top = 44 + k // 32 * (14 + 32)
-        assert top <= height - box.y1 < height - box.y0 <= top + 14
 
 
 def test_figure_does_not_depend_on_the_users_settings(tmp_path):
