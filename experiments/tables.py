@@ -72,7 +72,7 @@ JAPANESE = {
     "5% to 95%": "5%〜95%",
     "mistakes of 10,000": "10,000 個中の間違い",
     "mistakes of 55,000": "55,000 個中の間違い",
-    "difference to the rung above ± its standard error": "1 つ上の段との差 ± 標準誤差",
+    "difference to the rung above ± its standard error": "1 つ上の行との差 ± 標準誤差",
     "mean difference ± its standard error": "差の平均 ± 標準誤差",
     "times its error": "差 / 標準誤差",
     "by luck": "偶然で出る確率",
@@ -80,24 +80,24 @@ JAPANESE = {
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "死んだ枚数、学習前",
-    "dead at the end": "死んだ枚数、学習後",
-    "rare at the start": "ほとんど反応しない枚数、学習前",
-    "rare at the end": "ほとんど反応しない枚数、学習後",
+    "dead at the start": "死んだフィルター(学習前)",
+    "dead at the end": "死んだフィルター(学習後)",
+    "rare at the start": "ほとんど反応しない(学習前)",
+    "rare at the end": "ほとんど反応しない(学習後)",
     "the same with no rare filters, by a line": "同(回帰直線で 0 枚の場合)",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
-    "the nine patches of": "9 枚のパッチ",
-    "lowest to highest of them": "2 段目の最小〜最大",
-    "nine patches at random, with ink in the middle": "中央にインクのある任意の 9 枚",
+    "the nine patches of": "9 個の部分画像",
+    "lowest–highest of the 64": "2 段目の最小〜最大",
+    "nine patches at random, with ink in the middle": "中央にインクのある、任意の 9 個",
     "14×14 random weights, without a network": "14×14 の乱数の重み(ネットワークなし)",
     "first layer's 32": "1 段目の 32 枚",
     "second layer's 64": "2 段目の 64 枚",
     "deviation of the change / at the start": "変化の標準偏差 / 学習前の標準偏差",
     "`h_fc1`, the same changes shuffled": "`h_fc1`(同じ変化を並べ替えた場合)",
     "correlation with the start": "学習前との相関係数",
-    "strongest of each map in `h_pool1`": "`h_pool1` の各画像の最大値",
-    "strongest of each map in `h_pool2`": "`h_pool2` の各画像の最大値",
+    "strongest of each map in `h_pool1`": "`h_pool1` の各出力画像の最大値",
+    "strongest of each map in `h_pool2`": "`h_pool2` の各出力画像の最大値",
     "as trained": "学習後",
     "more without one map: mean": "1 枚を 0 にしたときの増加(平均)",
     "one digit told by one filter: mean": "1 枚で 1 つの数字を見分ける AUC(平均)",
@@ -277,11 +277,11 @@ def patches():
             [float(row["correlation"]) for row in mine if row["layer"] == layer] for layer in "12"
         )
         first = f"{np.nanmean(layer1):.2f}" if layer1 else ""
-        extremes = f"{np.nanmin(layer2):.2f} to {np.nanmax(layer2):.2f}"
+        extremes = f"{np.nanmin(layer2):.2f}–{np.nanmax(layer2):.2f}"
         count = len({row["seed"] for row in mine})
         table.append([label, str(count), first, f"{np.nanmean(layer2):.2f}", extremes])
     columns = ["the nine patches of", "seeds", "first layer's 32", "second layer's 64"]
-    return [*columns, "lowest to highest of them"], table
+    return [*columns, "lowest–highest of the 64"], table
 
 
 def what_changes():
