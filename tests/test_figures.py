@@ -4,14 +4,17 @@ import io
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import zlib
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from digits import read_png, shades, small_image
+from PIL import Image
 from processes import Running, run, wait_until
 
 from support import figures
@@ -124,12 +127,23 @@ def users_plot():
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("whose", ["empty", "text", "user's plot", "another program's"])
+def users_scan():
+    """A PNG file of so many pixels that Pillow does not open it; one pixel of them is there."""
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "PNG")
+    png = buffer.getvalue()
+    header = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0)
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+@pytest.mark.parametrize("whose", ["empty", "text", "user's plot", "scan", "another program's"])
 def test_no_other_file_is_replaced_by_a_figure(tmp_path, monkeypatch, whose):
     """Promise 3."""
     contents = {"empty": b"", "text": b"my notes"}.get(whose)
     if whose == "user's plot":
         contents = users_plot()
+    if whose == "scan":
+        contents = users_scan()
     if whose == "another program's":
         contents = figure_of("visualize_filters.py", monkeypatch)
     (tmp_path / "mine.png").write_bytes(contents)
