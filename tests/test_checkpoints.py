@@ -170,7 +170,7 @@ def test_resume_refuses_other_arguments_and_other_data(network, small_data, copy
     """Promise 4."""
     path, before = copy / "train_data-60", files_in(copy)
     advice = "use the same --seed, --dataset and --bfloat16, or --overwrite to start over"
-    _, err = train(copy, small_data, "--resume", "--seed", 2, code=1)
+    _, err = train(copy, small_data, "--steps", 60, "--resume", "--seed", 2, code=1)
     message = f"{path} was trained with seed=1, not 2; {advice}"
     assert err.splitlines()[-1] == f"double_conv.py: {message}"
     assert files_in(copy) == before
