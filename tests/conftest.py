@@ -63,12 +63,24 @@ def started_default_run(mnist_dir, tmp_path_factory):
     return Running("single_conv.py", *args, folder=tmp_path_factory.mktemp("default"))
 
 
+@pytest.fixture(scope="session")
+def started_posts_network(mnist_dir, reference_dir, tmp_path_factory):
+    """visualize_filters.py with the post's own checkpoint, on MNIST."""
+    args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir]
+    return Running(
+        "visualize_filters.py", *args, folder=tmp_path_factory.mktemp("post"), constants={}
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def start_early(request):
-    """Starts the longest run before all tests, if one needs it: there is more than one core."""
-    needed = any("started_default_run" in item.fixturenames for item in request.session.items)
-    if needed and "MNIST_DIR" in os.environ:
-        request.getfixturevalue("started_default_run")
+    """Starts the longest runs before all tests, if one needs them: there is more than one core."""
+    runs = {"started_default_run": {"MNIST_DIR"}}
+    runs["started_posts_network"] = {"MNIST_DIR", "REFERENCE_DIR"}
+    for name, variables in runs.items():
+        needed = any(name in item.fixturenames for item in request.session.items)
+        if needed and variables <= set(os.environ):
+            request.getfixturevalue(name)
 
 
 def folder_of(variable, what):

@@ -183,10 +183,9 @@ def test_the_last_checkpoint_of_double_convs_default_run_is_the_default():
     assert err == f"visualize_filters.py: {message}\n"
 
 
-def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_dir, tmp_path):
+def test_the_posts_own_checkpoint_has_the_posts_accuracy(started_posts_network):
     """Promise 1."""
-    args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir, "--figure-dir", tmp_path]
-    out, err = run("visualize_filters.py", *args, constants={})
+    out, err = started_posts_network.result()
     assert out == "test accuracy 0.9925\n"
     assert "warning" not in err
 
