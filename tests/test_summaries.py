@@ -215,7 +215,7 @@ def test_the_posts_run_is_not_there_before_it_is_whole(tmp_path, monkeypatch):
 
 def test_folder_deleted_during_a_run_is_one_line_that_names_resume(small_data, tmp_path):
     """Promise 2. Students tidy up their curves while a network trains."""
-    running = start_training(tmp_path, small_data)
+    running = start_training(tmp_path, small_data, "--steps", 1000)
     running.wait_for_lines(1)
     folder = only_run(tmp_path / "logs")
     shutil.rmtree(folder)
