@@ -1,4 +1,4 @@
-"""What the tests share: made-up digits, the folders with real MNIST, a display.
+"""What the tests share: made-up digits, the folders with real MNIST, the longest runs, a display.
 
 The tests protect what this project promises. `grep -rn "Promise 3" tests` finds a promise's:
 
