@@ -48,6 +48,7 @@ def execute(script, args, folder, streams, environment, constants, before):
 
     import double_conv
 
+    # The constants are replaced in its source, and in the module that other scripts import.
     source = (ROOT / "double_conv.py").read_text()
     for name, value in constants.items():
         setattr(double_conv, name, value)
