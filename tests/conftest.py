@@ -79,7 +79,7 @@ def start_early(request):
     runs["started_posts_network"] = {"MNIST_DIR", "REFERENCE_DIR"}
     for name, variables in runs.items():
         needed = any(name in item.fixturenames for item in request.session.items)
-        if needed and variables <= set(os.environ):
+        if needed and forkserver and variables <= set(os.environ):
             request.getfixturevalue(name)
 
 

@@ -376,7 +376,7 @@ def test_second_mirror_is_tried_if_the_first_fails(
     """Promise 6: whatever fails, nothing unverified is left."""
     for name in GZIPPED[1:]:
         shutil.copy(small_data / name, data_dir)
-    monkeypatch.setattr(input_data, "TIMEOUT", 0.3)
+    monkeypatch.setattr(input_data, "TIMEOUT", 0.5)
     first, second = mirrors(behaviour, "intact")
     start = time.monotonic()
     assert read_data_sets(data_dir, "mnist").name == "MNIST"

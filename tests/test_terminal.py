@@ -144,11 +144,11 @@ def test_deleted_current_folder_is_one_line(script, option, small_data, tmp_path
 
 def test_speed_leaves_the_first_step_out(capsys):
     for i in terminal.progress(range(20, 31)):
-        time.sleep(0.4 if i == 20 else 0.01)
+        time.sleep(0.8 if i == 20 else 0.01)
     line = capsys.readouterr().err
     count, seconds, speed = re.fullmatch(r"(\d+) steps in (.*) s \((.*) steps/s\)\n", line).groups()
     assert count == "10"
-    assert 0.1 <= float(seconds) < 0.4
+    assert 0.1 <= float(seconds) < 0.8
     assert float(speed) == pytest.approx(10 / float(seconds), rel=0.6)
     assert float(speed) < 100
 
