@@ -34,7 +34,7 @@ LADDER = {
     "abs-filters-1024": "dropout",
     "filters-1024": "a bias per filter in place of abs and 0.2",
     "32-filters-1024": "32 filters",
-    "double": "a second convolution: the second network",
+    "double": "a second convolution and pooling: the second network",
 }
 
 

@@ -3,10 +3,11 @@
 For each filter, the nine patches of test digits that excite it most, as visualize_filters.py
 --patches draws them, and how alike the nine are: the mean correlation of their 36 pairs. The
 networks are the second network's seeds at their random start and trained, and, with --the-posts,
-that of the post's own program. Appends a row per filter to RESULTS/patches.csv; what is there
-already is left out, and what experiments.seeds has trained is not trained again. Draws
-patches_control.png, in any case: the first eight filters of the second layer of the first seed,
-untrained and trained.
+that of the post's own program. Two more controls: nine patches that have nothing in common but ink
+in the middle, and, in place of the second layer, filters of 14x14 random weights, which need no
+network. Appends a row per filter to RESULTS/patches.csv; what is there already is left out, and
+what experiments.seeds has trained is not trained again. Draws patches_control.png, in any case: the
+first eight filters of the second layer of the first seed, untrained and trained.
 
 A patch of equal pixels has no correlation with any; its pairs are left out.
 
@@ -16,11 +17,12 @@ Example:
 
 import numpy as np
 
+from common import weight_variable
 from double_conv import DoubleConv
 from experiments import IMAGES, seeds
 from support import checkpoints, figures, input_data, terminal
-from support.quiet import plt
-from visualize_filters import patches_of_both_layers
+from support.quiet import plt, tf
+from visualize_filters import patches_of_both_layers, strongest_patches
 
 COLUMNS = ["network", "seed", "layer", "filter", "correlation"]
 THE_POSTS = "the post's"  # its network's name in the file
@@ -37,6 +39,35 @@ def alikeness(nine):
     if len(flat) < 2:
         return np.nan
     return np.corrcoef(flat)[np.triu_indices(len(flat), 1)].mean()
+
+
+def with_ink(images, seed):
+    """Returns random patches with ink in the middle, as patches_of_both_layers does."""
+    random = np.random.default_rng(seed)
+
+    def at_random(stride, count):
+        def responses(x):
+            ink = x.reshape(-1, 28, 28, 1)[:, ::stride, ::stride] > 0.5
+            return tf.constant(ink * random.random([*ink.shape[:3], count]))
+
+        return responses
+
+    return (
+        strongest_patches(at_random(1, 32), images, size=5, stride=1, before=2),
+        strongest_patches(at_random(2, 64), images, size=14, stride=2, before=6),
+    )
+
+
+def of_random_weights(images, seed):
+    """Returns the strongest patches of 64 filters of 14x14 random weights: [64, 9, 14, 14]."""
+    random = tf.random.Generator.from_seed(seed, alg="philox")
+    W = weight_variable([14, 14, 1, 64], random)
+
+    def responses(x):
+        padding = [[0, 0], [6, 6], [6, 6], [0, 0]]  # then a row i has rows 2i - 6 to 2i + 7
+        return tf.nn.conv2d(x.reshape(-1, 28, 28, 1), W, strides=2, padding=padding)
+
+    return strongest_patches(responses, images, size=14, stride=2, before=6)
 
 
 def row_of_filters(filters):
@@ -65,14 +96,17 @@ def draw(untrained, trained, seed):
     return figure
 
 
-def correlations(name, seed, layers):
-    """Returns a network's rows of COLUMNS, from each layer's patches; prints each layer's mean."""
-    table = []
-    for layer, filters in enumerate(layers, start=1):
-        alike = [alikeness(nine) for nine in filters]
-        table += [[name, seed, layer, k, f"{r:.4f}"] for k, r in enumerate(alike, start=1)]
-        terminal.print_stdout(f"{name} {seed}, layer {layer}: {np.nanmean(alike):.3f}")
-    return table
+def correlations(name, seed, layer, filters):
+    """Returns a layer's rows of COLUMNS, from its patches [n, 9, size, size]; prints their mean."""
+    alike = [alikeness(nine) for nine in filters]
+    terminal.print_stdout(f"{name} {seed}, layer {layer}: {np.nanmean(alike):.3f}")
+    return [[name, seed, layer, k, f"{r:.4f}"] for k, r in enumerate(alike, start=1)]
+
+
+def of_both_layers(name, seed, layers):
+    """Returns the rows of COLUMNS of both layers' patches."""
+    layer1, layer2 = layers
+    return correlations(name, seed, 1, layer1) + correlations(name, seed, 2, layer2)
 
 
 def main():
@@ -94,8 +128,11 @@ def main():
         trained = patches_of_both_layers(network, test.images)
         untrained = patches_of_both_layers(seeds.untrained("double", seed), test.images)
         if seed in missing:
-            table = correlations("untrained", seed, untrained)
-            seeds.append(path, COLUMNS, table + correlations("trained", seed, trained))
+            rows = of_both_layers("random patches", seed, with_ink(test.images, seed))
+            rows += correlations("random weights", seed, 2, of_random_weights(test.images, seed))
+            rows += of_both_layers("untrained", seed, untrained)
+            rows += of_both_layers("trained", seed, trained)
+            seeds.append(path, COLUMNS, rows)
         if seed == first:
             figure = draw(untrained[1][:SHOWN], trained[1][:SHOWN], seed)
             figures.save([figure], [IMAGES / "patches_control.png"], dpi=150)
@@ -105,7 +142,7 @@ def main():
         network = DoubleConv()
         checkpoints.restore(network, args.the_posts)
         layers = patches_of_both_layers(network, test.images)
-        seeds.append(path, COLUMNS, correlations(THE_POSTS, "", layers))
+        seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", layers))
 
 
 if __name__ == "__main__":

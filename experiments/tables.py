@@ -17,6 +17,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 import experiments.second_layer
 from experiments import luck, seeds
@@ -56,6 +57,7 @@ CHANGED = {
     "strongest of h_pool1": "strongest of each map in `h_pool1`",
     "strongest of h_pool2": "strongest of each map in `h_pool2`",
     "h_fc1": "`h_fc1`",
+    "h_fc1, changes shuffled": "`h_fc1`, the same changes shuffled",
 }
 
 # The tables' labels in Japanese; what is not here stays as it is.
@@ -70,7 +72,7 @@ JAPANESE = {
     "5% to 95%": "5%〜95%",
     "mistakes of 10,000": "10,000 個中の間違い",
     "mistakes of 55,000": "55,000 個中の間違い",
-    "difference to the rung above ± its standard error": "1 つ上の段との差 ± 標準誤差",
+    "difference to the rung above ± its standard error": "1 つ上の行との差 ± 標準誤差",
     "mean difference ± its standard error": "差の平均 ± 標準誤差",
     "times its error": "差 / 標準誤差",
     "by luck": "偶然で出る確率",
@@ -78,20 +80,24 @@ JAPANESE = {
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "死んだ枚数、学習前",
-    "dead at the end": "死んだ枚数、学習後",
-    "rare at the start": "ほとんど反応しない枚数、学習前",
-    "rare at the end": "ほとんど反応しない枚数、学習後",
-    "correlation with the accuracy": "正答率との相関係数",
+    "dead at the start": "死んだフィルター(学習前)",
+    "dead at the end": "死んだフィルター(学習後)",
+    "rare at the start": "ほとんど反応しない(学習前)",
+    "rare at the end": "ほとんど反応しない(学習後)",
+    "the same with no rare filters, by a line": "同(回帰直線で 0 枚の場合)",
     "training accuracy": "トレーニングセットの正答率",
     "test accuracy": "テストセットの正答率",
-    "network": "ネットワーク",
+    "the nine patches of": "9 個の部分画像",
+    "lowest–highest of the 64": "2 段目の最小〜最大",
+    "nine patches at random, with ink in the middle": "中央にインクのある、任意の 9 個",
+    "14×14 random weights, without a network": "14×14 の乱数の重み(ネットワークなし)",
     "first layer's 32": "1 段目の 32 枚",
     "second layer's 64": "2 段目の 64 枚",
-    "change / spread at the start": "変化 / 学習前のばらつき",
+    "deviation of the change / at the start": "変化の標準偏差 / 学習前の標準偏差",
+    "`h_fc1`, the same changes shuffled": "`h_fc1`(同じ変化を並べ替えた場合)",
     "correlation with the start": "学習前との相関係数",
-    "strongest of each map in `h_pool1`": "`h_pool1` の各画像の最大値",
-    "strongest of each map in `h_pool2`": "`h_pool2` の各画像の最大値",
+    "strongest of each map in `h_pool1`": "`h_pool1` の各出力画像の最大値",
+    "strongest of each map in `h_pool2`": "`h_pool2` の各出力画像の最大値",
     "as trained": "学習後",
     "more without one map: mean": "1 枚を 0 にしたときの増加(平均)",
     "one digit told by one filter: mean": "1 枚で 1 つの数字を見分ける AUC(平均)",
@@ -135,7 +141,7 @@ JAPANESE = {
     "dropout": "ドロップアウトあり",
     "no dropout": "ドロップアウトなし",
     "32 filters": "フィルターを 32 枚に増やす",
-    "a second convolution: the second network": "2 段目の畳み込みを加える(2 つ目のネットワーク)",
+    "a second convolution and pooling: the second network": "2 段目の畳み込みとプーリングを加える",
     "the first network": "1 つ目のネットワーク",
     "the second network": "2 つ目のネットワーク",
     "with `abs`": "`abs` あり",
@@ -217,21 +223,29 @@ def shifts():
 
 
 def dead_filters():
-    """How many filters are dead or rare, and whether that explains the accuracy."""
+    """How many filters are dead or rare without abs, and whether that explains what it costs.
+
+    The costs are those of each seed, and what a line through them gives for no rare filters.
+    """
     columns = ["", "seeds", "dead at the start", "dead at the end", "rare at the start"]
-    columns += ["rare at the end", "correlation with the accuracy"]
-    table = []
+    columns += ["rare at the end", "mean difference ± its standard error"]
+    columns += ["the same with no rare filters, by a line"]
+    found = rows("dead_filters")
+    table, accuracy = [], {}
     for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
-        mine = [row for row in rows("dead_filters") if row["experiment"] == name]
+        mine = {row["seed"]: row for row in found if row["experiment"] == name}
         counts = {
-            f"{what}_{when}": np.array([int(row[f"{what}_{when}"]) for row in mine])
-            for what in ("dead", "rare")
-            for when in ("at_start", "at_end")
+            column: np.array([int(row[column]) for row in mine.values()])
+            for column in ("dead_at_start", "dead_at_end", "rare_at_start", "rare_at_end")
         }
         cells = [f"{count.sum()} / {16 * len(mine)}" for count in counts.values()]
-        accuracy, rare = [float(row["test_accuracy"]) for row in mine], counts["rare_at_end"]
-        found = f"{np.corrcoef(rare, accuracy)[0, 1]:.2f}" if rare.any() else ""
-        table.append([words, str(len(mine)), *cells, found])
+        accuracy[name] = {seed: float(row["test_accuracy"]) for seed, row in mine.items()}
+        table.append([words, str(len(mine)), *cells, "", ""])
+    differences = [accuracy["single-without-abs"][seed] - accuracy["single"][seed] for seed in mine]
+    line = stats.linregress(counts["rare_at_end"], differences)
+    error = stats.sem(differences)
+    table[-1][-2] = f"{np.mean(differences):+.4f} ± {error:.4f}"
+    table[-1][-1] = f"{line.intercept:+.4f} ± {line.intercept_stderr:.4f}"
     return columns, table
 
 
@@ -252,16 +266,22 @@ def patches():
     """How alike the nine patches of a filter are, a mean of all filters and seeds."""
     table = []
     for network, label in {
+        "random patches": "nine patches at random, with ink in the middle",
+        "random weights": "14×14 random weights, without a network",
         "untrained": "before training",
         "trained": "after 20,001 steps",
         "the post's": "the post's checkpoint",
     }.items():
         mine = [row for row in rows("patches") if row["network"] == network]
-        layers = [[row for row in mine if row["layer"] == layer] for layer in "12"]
-        alike = [np.nanmean([float(row["correlation"]) for row in layer]) for layer in layers]
+        layer1, layer2 = (
+            [float(row["correlation"]) for row in mine if row["layer"] == layer] for layer in "12"
+        )
+        first = f"{np.nanmean(layer1):.2f}" if layer1 else ""
+        extremes = f"{np.nanmin(layer2):.2f}–{np.nanmax(layer2):.2f}"
         count = len({row["seed"] for row in mine})
-        table.append([label, str(count), *(f"{x:.2f}" for x in alike)])
-    return ["network", "seeds", "first layer's 32", "second layer's 64"], table
+        table.append([label, str(count), first, f"{np.nanmean(layer2):.2f}", extremes])
+    columns = ["the nine patches of", "seeds", "first layer's 32", "second layer's 64"]
+    return [*columns, "lowest–highest of the 64"], table
 
 
 def what_changes():
@@ -274,7 +294,8 @@ def what_changes():
             [float(row["correlation"]) for row in mine],
         ]
         table.append([words, str(len(mine)), *(f"{np.mean(found):.2f}" for found in numbers)])
-    return ["", "seeds", "change / spread at the start", "correlation with the start"], table
+    columns = ["", "seeds", "deviation of the change / at the start", "correlation with the start"]
+    return columns, table
 
 
 def second_layer():

@@ -142,8 +142,8 @@ def source():
 
 
 def source_of(path):
-    """Returns the source in an image file's metadata, None if it has none."""
-    with contextlib.suppress(OSError), Image.open(path) as image:
+    """Returns the source in an image file's metadata, None if it has none or cannot be read."""
+    with contextlib.suppress(Exception), Image.open(path) as image:  # each format raises its own
         return image.info.get("Source")
 
 

@@ -1,4 +1,4 @@
-"""What the tests share: made-up digits, the folders with real MNIST, a display.
+"""What the tests share: made-up digits, the folders with real MNIST, the longest runs, a display.
 
 The tests protect what this project promises. `grep -rn "Promise 3" tests` finds a promise's:
 
@@ -30,13 +30,10 @@ if forkserver:
     multiprocessing.forkserver.ensure_running()  # imports TensorFlow while pytest collects tests
 
 
-@pytest.fixture(autouse=True)
-def no_process_is_left():
+def pytest_sessionfinish():
     """Kills what a failed test has left running, or stopped: pytest would wait for its end."""
-    before = len(Running.started)
-    yield
-    while len(Running.started) > before:
-        Running.started.pop().kill()
+    for process in Running.started:
+        process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +54,33 @@ def display():
     yield f":{server.stdout.readline().strip()}"  # it prints the number as soon as it is ready
     server.kill()
     server.wait()
+
+
+@pytest.fixture(scope="session")
+def started_default_run(mnist_dir, tmp_path_factory):
+    """The default run of single_conv.py on MNIST, in an empty folder."""
+    args = ["--data-dir", mnist_dir, "--log-dir", "logs"]
+    return Running("single_conv.py", *args, folder=tmp_path_factory.mktemp("default"))
+
+
+@pytest.fixture(scope="session")
+def started_posts_network(mnist_dir, reference_dir, tmp_path_factory):
+    """visualize_filters.py with the post's own checkpoint, on MNIST."""
+    args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir]
+    return Running(
+        "visualize_filters.py", *args, folder=tmp_path_factory.mktemp("post"), constants={}
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def start_early(request):
+    """Starts the longest runs before all tests, if one needs them: there is more than one core."""
+    runs = {"started_default_run": {"MNIST_DIR"}}
+    runs["started_posts_network"] = {"MNIST_DIR", "REFERENCE_DIR"}
+    for name, variables in runs.items():
+        needed = any(name in item.fixturenames for item in request.session.items)
+        if needed and forkserver and variables <= set(os.environ):
+            request.getfixturevalue(name)
 
 
 def folder_of(variable, what):

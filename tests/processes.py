@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
+import re
 import runpy
 import signal
 import sys
@@ -47,11 +48,14 @@ def execute(script, args, folder, streams, environment, constants, before):
 
     import double_conv
 
+    # The constants are replaced in its source, and in the module that other scripts import.
+    source = (ROOT / "double_conv.py").read_text()
     for name, value in constants.items():
-        assert hasattr(double_conv, name)
         setattr(double_conv, name, value)
-    if script == "double_conv.py" and constants:  # runpy would give it its own constants again
-        double_conv.terminal.run(double_conv.main)
+        source, count = re.subn(rf"(?m)^{name} = \d+", f"{name} = {value}", source)
+        assert count == 1
+    if script == "double_conv.py":
+        exec(compile(source, sys.argv[0], "exec"), {"__name__": "__main__"})
     elif script.endswith(".py"):
         runpy.run_path(sys.argv[0], run_name="__main__")
     else:

@@ -32,9 +32,9 @@ def saved_steps(folder):
 
 
 def files_in(folder):
-    """Returns what tells whether a file was touched, the lock aside: {path: modification time}."""
+    """Returns what tells whether a file was touched, the lock aside: {name: modification time}."""
     files = [path for path in folder.iterdir() if path.is_file() and path.suffix != ".lock"]
-    return {path: path.stat().st_mtime_ns for path in files}
+    return {path.name: path.stat().st_mtime_ns for path in files}
 
 
 def variables_in(path):

@@ -1,6 +1,6 @@
 """support/checkpoints.py: what is saved, resumed, restored and refused; stops, kills, full disks.
 
-KILLS=30 pytest tests/test_checkpoints.py -k killed kills more often than the usual 6 times.
+KILLS=30 pytest tests/test_checkpoints.py -k killed kills more often than the usual 4 times.
 """
 
 import functools
@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import time
@@ -19,8 +20,6 @@ from processes import SMALL, limit_file_size, run
 from runs import (
     assert_same_run,
     files_in,
-    only_run,
-    read_events,
     saved_steps,
     start_training,
     train,
@@ -29,10 +28,10 @@ from runs import (
 
 import double_conv
 from double_conv import DoubleConv
-from support import checkpoints, terminal
+from support import checkpoints
 from support.terminal import Failure
 
-KILLS = int(os.environ.get("KILLS", "6"))
+KILLS = int(os.environ.get("KILLS", "4"))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +41,21 @@ def undisturbed(small_data, tmp_path_factory):
     return folder, *train(folder, small_data, "--steps", 60)
 
 
+@pytest.fixture(scope="module")
+def resumed(undisturbed, small_data, tmp_path_factory):
+    """Runs that resume copies of it, side by side: {name: (its folder, the Running)}."""
+    steps = {"finished": 60, "corrupt": 60, "full disk": 70}
+    folder, started = tmp_path_factory.mktemp("resumed"), {}
+    for name, last in steps.items():
+        copy = shutil.copytree(undisturbed[0], folder / name)
+        if name == "corrupt":
+            damage(copy)
+        before = functools.partial(limit_file_size, 2**19) if name == "full disk" else None
+        args = copy, small_data, "--steps", last, "--resume"
+        started[name] = copy, start_training(*args, before=before)
+    return started
+
+
 @pytest.fixture
 def copy(undisturbed, tmp_path):
     """A copy of the uninterrupted run's folder."""
@@ -49,12 +63,42 @@ def copy(undisturbed, tmp_path):
 
 
 @pytest.fixture
-def small_network(monkeypatch):
-    """The network that the runs here train, with its optimizer's slots."""
+def small(monkeypatch):
+    """Makes networks as small as those that the runs here train."""
     monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"])
-    network = DoubleConv()
+
+
+@pytest.fixture(scope="module")
+def network():
+    """The network that the runs here train, with its optimizer's slots."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(double_conv, "num_fc", SMALL["num_fc"])
+        network = DoubleConv()
     network.train_step.get_concrete_function()
     return network
+
+
+EACH_WAY = "", "--resume", "--overwrite"
+SETTINGS = {"script": "double_conv.py", "data": "not MNIST", "seed": 1, "bfloat16": False}
+
+
+def begin(folder, network, option="", last=60, **changes):
+    """Begins a run as double_conv.py does; returns (first step, name of its curves' folder)."""
+    saver = checkpoints.Saver(folder, network, SETTINGS | changes)
+    try:
+        return saver.begin(last, option == "--resume", option == "--overwrite")
+    finally:
+        saver.lock.release()
+
+
+def refusal(folder, *args, **options):
+    """Returns the line with which a run is refused before it has changed anything; see begin."""
+    before = files_in(folder)
+    with pytest.raises(Failure) as failure:
+        begin(folder, *args, **options)
+    assert files_in(folder) == before
+    (line,) = str(failure.value).splitlines()
+    return line
 
 
 def settings_of(path):
@@ -73,24 +117,6 @@ def rename_checkpoint(folder, step, name):
     """Renames train_data-<step>."""
     for path in folder.glob(f"train_data-{step}.*"):
         path.rename(path.with_name(path.name.replace(f"train_data-{step}", name)))
-
-
-def refused(folder, small_data, tmp_path, options):
-    """Returns [(a copy of folder, the last line)] of a run there with each of these options.
-
-    The runs, which go side by side, must all be refused and change nothing.
-    """
-    started, lines = [], []
-    for i, args in enumerate(options):
-        copy = shutil.copytree(folder, tmp_path / f"copy-{i}")
-        running = start_training(copy, small_data, "--steps", 60, *args.split())
-        started.append((copy, files_in(copy), running))
-    for copy, before, running in started:
-        out, err = running.result(code=1)
-        assert out == ""
-        assert files_in(copy) == before
-        lines.append((copy, err.splitlines()[-1]))
-    return lines
 
 
 # ---------------------------------------------------------------------- what is in the folder
@@ -125,57 +151,41 @@ def test_tensorflow_finds_the_newest_and_all_five(undisturbed):
 # ------------------------------------------------------------------------------------- resume
 
 
-def test_more_steps_may_be_added(undisturbed, small_data, tmp_path):
+def test_finished_run_that_is_resumed_only_tests(undisturbed, resumed):
     """Promise 2."""
-    train(tmp_path, small_data, "--steps", 40)
-    out, _ = train(tmp_path, small_data, "--steps", 60, "--resume")
-    assert out.splitlines()[0].startswith("step 45")
-    values = read_events(only_run(tmp_path / "logs"))
-    assert [step for tag, step, _ in values if tag == "test accuracy"] == [40, 60]
-    assert_same_run(tmp_path, undisturbed[0], 60)
-
-
-def test_finished_run_that_is_resumed_only_tests(undisturbed, small_data, copy):
-    """Promise 2."""
-    before = files_in(copy)
-    out, err = train(copy, small_data, "--steps", 60, "--resume")
+    folder, running = resumed["finished"]
+    out, err = running.result()
     assert out == undisturbed[1].splitlines(keepends=True)[-1]
-    assert f"resuming from {copy / 'train_data-60'}" in err.splitlines()
-    assert files_in(copy) == before
+    assert f"resuming from {folder / 'train_data-60'}" in err.splitlines()
+    assert files_in(folder) == files_in(undisturbed[0])
 
 
-def test_without_a_checkpoint_a_resumed_run_starts_at_step_0(small_data, tmp_path):
-    out, err = train(tmp_path, small_data, "--steps", 0, "--resume")
-    assert f"no checkpoint to resume in {tmp_path}; starting from step 0" in err.splitlines()
-    assert out.startswith("step 0")
+def test_without_a_checkpoint_a_resumed_run_starts_at_step_0(network, tmp_path, capsys):
+    assert begin(tmp_path, network, "--resume") == (0, None)
+    message = f"no checkpoint to resume in {tmp_path}; starting from step 0\n"
+    assert capsys.readouterr().err == message
 
 
-def test_resume_refuses_other_arguments(undisturbed, small_data, tmp_path):
+def test_resume_refuses_other_arguments_and_other_data(network, small_data, copy):
     """Promise 4."""
+    path, before = copy / "train_data-60", files_in(copy)
     advice = "use the same --seed, --dataset and --bfloat16, or --overwrite to start over"
-    messages = {
-        "--resume --seed 2": f"was trained with seed=1, not 2; {advice}",
-        "--resume --bfloat16": f"was trained with bfloat16=False, not True; {advice}",
-        "--resume --steps 30": "the checkpoint is past --steps 30; use --steps 60",
-    }
-    lines = refused(undisturbed[0], small_data, tmp_path, messages)
-    for (_, line), message in zip(lines, messages.values(), strict=True):
-        assert message in line
+    _, err = train(copy, small_data, "--steps", 60, "--resume", "--seed", 2, code=1)
+    message = f"{path} was trained with seed=1, not 2; {advice}"
+    assert err.splitlines()[-1] == f"double_conv.py: {message}"
+    assert files_in(copy) == before
+    line = refusal(copy, network, "--resume", bfloat16=True)
+    assert line == f"{path} was trained with bfloat16=False, not True; {advice}"
+    line = refusal(copy, network, "--resume", data="MNIST")
+    assert line == f"{path} was trained with data='not MNIST', not 'MNIST'; {advice}"
+    line = refusal(copy, network, "--resume", last=30)
+    assert line == "the checkpoint is past --steps 30; use --steps 60"
 
 
-def test_resume_refuses_other_data(undisturbed, tmp_path, small_network):
-    settings = settings_of(undisturbed[0] / "train_data-60") | {"data": "MNIST"}
-    saver = checkpoints.Saver(tmp_path, small_network, settings)
-    with pytest.raises(
-        Failure, match="was trained with data='not MNIST', not 'MNIST'; use the same"
-    ):
-        saver.restore_newest(checkpoints.list_checkpoints(undisturbed[0]))
-
-
-def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed, small_data, copy):
-    """Promise 2."""
+def damage(folder):
+    """Makes all checkpoints but the oldest corrupt, each in another way."""
     data, index = (
-        {step: copy / f"train_data-{step}.{suffix}" for step in (60, 55, 50, 45)}
+        {step: folder / f"train_data-{step}.{suffix}" for step in (60, 55, 50, 45)}
         for suffix in ("data-00000-of-00001", "index")
     )
     data[60].write_bytes(data[60].read_bytes()[:1000])
@@ -184,7 +194,12 @@ def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed
     flipped = bytearray(data[45].read_bytes())
     flipped[len(flipped) // 2] ^= 1
     data[45].write_bytes(flipped)
-    out, err = train(copy, small_data, "--steps", 60, "--resume")
+
+
+def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed, resumed):
+    """Promise 2."""
+    copy, running = resumed["corrupt"]
+    out, err = running.result()
     skipped = [line for line in err.splitlines() if line.startswith("skipping")]
     reasons = ["Read less bytes than requested", "too short", "No such file", "hecksum"]
     for line, step, reason in zip(skipped, (60, 55, 50, 45), reasons, strict=True):
@@ -195,60 +210,46 @@ def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed
     assert_same_run(copy, undisturbed[0], 60)
 
 
-def test_resume_stops_where_every_checkpoint_is_corrupt(copy, small_data):
+def test_resume_stops_where_every_checkpoint_is_corrupt(copy, network):
     """Promises 3 and 4."""
     for path in copy.glob("train_data-*.data*"):
         path.write_bytes(path.read_bytes()[:1000])
-    before = files_in(copy)
-    out, err = train(copy, small_data, "--steps", 60, "--resume", code=1)
-    assert out == ""
+    line = refusal(copy, network, "--resume")
     advice = "choose another --checkpoint-dir, or move them away"
-    assert err.splitlines()[-1] == f"double_conv.py: no usable checkpoint in {copy}; {advice}"
-    assert files_in(copy) == before
+    assert line == f"no usable checkpoint in {copy}; {advice}"
 
 
-def test_checkpoint_with_fewer_or_more_variables_is_skipped(
-    undisturbed, small_data, copy, small_network
-):
+def assert_restored(network, path):
+    """Asserts that the network's weights and biases are those of a run's checkpoint."""
+    saved = variables_in(path)
+    for name in checkpoints.NAMES_OF_2016:
+        value = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
+        np.testing.assert_array_equal(getattr(network, name), value, err_msg=name)
+
+
+def test_checkpoint_with_fewer_or_more_variables_is_skipped(copy, network, monkeypatch, capsys):
     """Promise 2: what is missing is not made up for by the new network's values."""
     settings, fewer = settings_of(copy / "train_data-60"), tf.Module()
-    fewer.W_conv1 = small_network.W_conv1
+    fewer.W_conv1 = network.W_conv1
     checkpoint_with(fewer, settings).write(str(copy / "train_data-60"))
-    small_network.another = tf.Variable(1.0)
-    checkpoint_with(small_network, settings).write(str(copy / "train_data-55"))
-    _, err = train(copy, small_data, "--steps", 60, "--resume")
-    skipped = [line for line in err.splitlines() if line.startswith("skipping")]
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "another", tf.Variable(1.0), raising=False)
+        checkpoint_with(network, settings).write(str(copy / "train_data-55"))
+    assert begin(copy, network, "--resume") == (51, settings["run"])
     paths = [copy / "train_data-60", copy / "train_data-55"]
-    assert skipped == [f"skipping {path}: from a different network" for path in paths]
-    assert_same_run(copy, undisturbed[0], 60)
+    skipped = [f"skipping {path}: from a different network" for path in paths]
+    lines = [*skipped, f"resuming from {copy / 'train_data-50'}"]
+    assert capsys.readouterr().err.splitlines() == lines
+    assert_restored(network, copy / "train_data-50")
 
 
-def test_another_number_of_features_is_one_line_per_checkpoint(undisturbed, small_data):
-    folder, before = undisturbed[0], files_in(undisturbed[0])
-    constants = SMALL | {"num_fc": 17}
-    _, err = train(folder, small_data, "--resume", constants=constants, code=1)
-    _, *skipped, last = err.splitlines()  # the first is about the data
+def test_another_number_of_features_is_one_line_per_checkpoint(undisturbed, monkeypatch, capsys):
+    monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"] + 1)
+    line = refusal(undisturbed[0], DoubleConv(), "--resume")
+    assert line.startswith("no usable checkpoint")
+    skipped = capsys.readouterr().err.splitlines()
     for line, step in zip(skipped, (60, 55, 50, 45, 40), strict=True):
-        assert line.startswith(f"skipping {folder / f'train_data-{step}'}: ")
-    assert last.startswith("double_conv.py: no usable checkpoint")
-    assert files_in(folder) == before
-
-
-def test_backup_with_another_name_is_neither_resumed_nor_deleted(small_data, copy, tmp_path):
-    """Promise 3."""
-    rename_checkpoint(copy, 40, "train_data-100-best")
-    other = shutil.copytree(copy, tmp_path / "other")
-    backup = {path.name: path.read_bytes() for path in copy.glob("train_data-100-best.*")}
-    assert len(backup) == 2
-    resumed = start_training(copy, small_data, "--steps", 65, "--resume")
-    overwritten = start_training(other, small_data, "--steps", 0, "--overwrite")
-    _, err = resumed.result()
-    assert f"resuming from {copy / 'train_data-60'}" in err.splitlines()
-    overwritten.result()
-    assert saved_steps(other) == [0]
-    for folder in copy, other:
-        found = {path.name: path.read_bytes() for path in folder.glob("train_data-100-best.*")}
-        assert found == backup
+        assert line.startswith(f"skipping {undisturbed[0] / f'train_data-{step}'}: ")
 
 
 def state_file_of(folder):
@@ -259,7 +260,7 @@ def state_file_of(folder):
     return "\n".join(lines).encode()
 
 
-def test_state_file_is_not_read(undisturbed, small_data, tmp_path):
+def test_state_file_is_not_read(undisturbed, network, tmp_path):
     """Promise 2: TensorFlow's file `checkpoint` may list anything; the folder is the truth."""
     before = files_in(undisturbed[0])
     states = {
@@ -267,16 +268,15 @@ def test_state_file_is_not_read(undisturbed, small_data, tmp_path):
         "truncated": b'model_checkpoint_path: "\xff',
         "of another folder": state_file_of(undisturbed[0]),
     }
-    resumed = {}
     for name, state in states.items():
         folder = shutil.copytree(undisturbed[0], tmp_path / name)
         (folder / "checkpoint").unlink()
         if state:
             (folder / "checkpoint").write_bytes(state)
-        resumed[folder] = start_training(folder, small_data, "--steps", 65, "--resume")
-    for folder, running in resumed.items():
-        _, err = running.result()
-        assert f"resuming from {folder / 'train_data-60'}" in err.splitlines()
+        saver = checkpoints.Saver(folder, network, SETTINGS)
+        first, run = saver.begin(65, resume=True, overwrite=False)
+        assert first == 61
+        saver.save(65, run)
         assert saved_steps(folder) == [65, 60, 55, 50, 45]
         assert tf.train.latest_checkpoint(str(folder)) == str(folder / "train_data-65")
     assert files_in(undisturbed[0]) == before
@@ -286,23 +286,27 @@ def test_state_file_is_not_read(undisturbed, small_data, tmp_path):
 
 
 def test_runs_stopped_and_killed_at_random_moments_end_as_an_undisturbed_one(small_data, tmp_path):
-    """Promise 2. Two runs side by side: Ctrl-C and SIGTERM first, then SIGKILL again and again."""
+    """Promises 2 and 5. Two runs at once: Ctrl-C and SIGTERM first, then SIGKILL repeatedly."""
     clock, folders = random.Random(1), [tmp_path / "one", tmp_path / "two"]
     rounds = [(signal.SIGINT, signal.SIGTERM)] + [(signal.SIGKILL,) * 2] * (KILLS // 2)
-    lines = []
+    lines, advice = [], "--resume continues from the newest checkpoint, if any"
 
     def resume(folder, last):
         return start_training(folder, small_data, "--steps", last, "--resume")
 
     for signals in rounds:
         both = [resume(folder, 10**6) for folder in folders]
-        for running, number in zip(both, signals):
+        for folder, running, number in zip(folders, both, signals):
             running.wait_for_lines(clock.randrange(1, 4))
-            time.sleep(clock.uniform(0, 0.2))
+            time.sleep(clock.choice([0, clock.uniform(0, 0.2)]))
             running.send(number)
-            code, out, _ = running.wait()
+            code, out, err = running.wait()
             assert code == (130 if number == signal.SIGINT else -number)
+            if number == signal.SIGINT:
+                assert err.splitlines()[-1] == f"double_conv.py: stopped; {advice}"
             lines += out.splitlines()
+            printed = int(re.match(r"step (\d+)", lines[-1])[1])
+            assert saved_steps(folder)[0] >= printed
     last = max(saved_steps(folder)[0] for folder in folders) + 10  # however fast the machine is
     whole = start_training(tmp_path / "whole", small_data, "--steps", last)
     for running in [resume(folder, last) for folder in folders]:
@@ -316,87 +320,41 @@ def test_runs_stopped_and_killed_at_random_moments_end_as_an_undisturbed_one(sma
         assert not list(folder.glob("*_temp"))
 
 
-def test_ctrl_c_is_one_line_and_other_signals_end_it_as_any_program(small_data, tmp_path):
-    """Promise 5."""
-    both = {
-        number: start_training(tmp_path / number.name, small_data, constants={})
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    for number, running in both.items():
-        running.wait_for_lines(1)
-        running.send(number)
-    code, _, err = both[signal.SIGINT].wait()
-    assert code == 130
-    _, stopped = err.splitlines()  # the first is about the data
-    advice = "--resume continues from the newest checkpoint, if any"
-    assert stopped == f"double_conv.py: stopped; {advice}"
-    code, _, err = both[signal.SIGTERM].wait()
-    assert code == -signal.SIGTERM
-    assert len(err.splitlines()) == 1
-
-
-def kill_after_line(start):
-    """Lets the process kill itself as soon as it has printed a line that begins with start."""
-    original = terminal.print_stdout
-
-    def print_and_kill(text):
-        original(text)
-        if text.startswith(start):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    terminal.print_stdout = print_and_kill
-
-
-def test_step_whose_line_is_printed_is_saved(undisturbed, small_data, tmp_path):
-    """Promise 2."""
-    before = functools.partial(kill_after_line, "step 10,")
-    train(tmp_path, small_data, "--steps", 60, before=before, code=-signal.SIGKILL)
-    out, err = train(tmp_path, small_data, "--steps", 60, "--resume")
-    assert f"resuming from {tmp_path / 'train_data-10'}" in err.splitlines()
-    assert out.splitlines()[0].startswith("step 15,")
-    assert_same_run(tmp_path, undisturbed[0], 60)
-
-
-def test_second_run_in_the_same_folder_is_refused(small_data, tmp_path):
+def test_second_run_in_the_same_folder_is_refused(network, small_data, tmp_path):
     """Promise 3."""
     running = start_training(tmp_path, small_data, "--steps", 10**6)
-    running.wait_for_lines(2)
-    running.send(signal.SIGSTOP)  # still holds the lock, but leaves the cores to the others
-    options = [], ["--resume"], ["--overwrite"]
-    refused = [start_training(tmp_path, small_data, "--steps", 0, *args) for args in options]
-    for other in refused:
-        _, err = other.result(code=1)
-        message = f"another run is using {tmp_path}; choose another folder"
-        assert err.splitlines()[-1] == f"double_conv.py: {message}"
+    running.wait_for_lines(1)
+    running.send(signal.SIGSTOP)  # still holds the lock
+    for option in EACH_WAY:
+        line = refusal(tmp_path, network, option)
+        assert line == f"another run is using {tmp_path}; choose another folder"
     running.send(signal.SIGKILL)
     running.wait()
-    train(tmp_path, small_data, "--steps", 0, "--overwrite")  # the lock died with its process
+    assert begin(tmp_path, network, "--overwrite") == (0, None)  # the lock died with its process
 
 
-def test_what_a_killed_save_leaves_is_deleted_but_nothing_of_the_users(small_data, copy):
+def test_what_a_killed_save_leaves_is_deleted_but_nothing_of_the_users(network, copy):
     """Promise 3."""
     mine = ["train_data-2024_temp/thesis.tex", "train_data-old_temp/part-1.txt", "x_temp/part-2"]
     parts = [f"train_data-99_temp/part-00000-of-00001.{s}" for s in ("index", "data.tempstate5")]
     for name in mine + parts:
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text("half, or mine")
-    train(copy, small_data, "--steps", 60, "--resume")
+    begin(copy, network, "--resume")
     assert not (copy / "train_data-99_temp").exists()
     assert all((copy / name).exists() for name in mine)
 
 
-def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, small_data, copy):
+def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, network, resumed):
     """Promises 3 and 4. A file size limit simulates a full disk: writing fails half-way."""
-    earlier, names = files_in(copy), set(os.listdir(copy))
-    before = functools.partial(limit_file_size, 2**19)
-    out, err = train(copy, small_data, "--steps", 70, "--resume", before=before, code=1)
+    folder, running = resumed["full disk"]
+    out, err = running.result(code=1)
     assert out == ""
-    message = f"cannot save a checkpoint in {copy}: File too large. Fix that, then continue"
+    message = f"cannot save a checkpoint in {folder}: File too large. Fix that, then continue"
     assert err.splitlines()[-1] == f"double_conv.py: {message} with --resume"
-    assert files_in(copy) == earlier
-    assert set(os.listdir(copy)) == names
-    out, _ = train(copy, small_data, "--steps", 65, "--resume")
-    assert out.splitlines()[0].startswith("step 65")
+    assert files_in(folder) == files_in(undisturbed[0])
+    assert set(os.listdir(folder)) == set(os.listdir(undisturbed[0]))
+    assert begin(folder, network, "--resume")[0] == 61
 
 
 # --------------------------------------------------------------- nothing of the user's is lost
@@ -420,97 +378,83 @@ def test_overwrite_deletes_our_checkpoints_only(small_data, copy):
     others = ["train_data-notes.txt", "train_data", "model.txt", "train_data-0.bak.data"]
     for name in others:
         (copy / name).write_text("mine")
+    for path in copy.glob("train_data-40.*"):  # a backup
+        path.rename(path.with_name(path.name.replace("40", "100-best")))
+        others.append(path.name.replace("40", "100-best"))
+    before = {name: (copy / name).read_bytes() for name in others}
+    assert len(before) == 6
     where = ["--data-dir", small_data, "--log-dir", "logs", "--checkpoint-dir", "."]
     run("double_conv.py", *where, "--steps", 0, "--overwrite", folder=copy)
     assert saved_steps(copy) == [0]
-    assert len(list(copy.glob("train_data-*.data-00000-of-00001"))) == 1
-    assert all((copy / name).read_text() == "mine" for name in others)
+    assert len(list(copy.glob("train_data-?.data-00000-of-00001"))) == 1
+    assert {name: (copy / name).read_bytes() for name in others} == before
 
 
-def test_overwrite_leaves_a_corrupt_checkpoint_alone(small_data, copy):
+def test_overwrite_leaves_a_corrupt_checkpoint_alone(network, copy):
     """Promise 3."""
-    index = copy / "train_data-60.index"
-    index.write_bytes(b"somebody else's, perhaps")
-    before = files_in(copy)
-    _, err = train(copy, small_data, "--steps", 0, "--overwrite", code=1)
-    assert f"{copy / 'train_data-60'} was not written by this script, or is corrupt" in err
-    assert files_in(copy) == before
+    (copy / "train_data-60.index").write_bytes(b"somebody else's, perhaps")
+    line = refusal(copy, network, "--overwrite")
+    assert line.startswith(
+        f"{copy / 'train_data-60'} was not written by this script, or is corrupt"
+    )
 
 
-@pytest.mark.parametrize("option", ["--log-dir", "--checkpoint-dir"])
-def test_overwrite_deletes_nothing_if_a_folder_cannot_be_used(small_data, copy, option):
+def test_overwrite_deletes_nothing_if_the_curves_folder_cannot_be_used(small_data, copy):
     """Promise 3."""
     (copy / "file").touch()
-    args = ["--steps", 0, "--overwrite", option, copy / "file"]
+    args = ["--steps", 0, "--overwrite", "--log-dir", copy / "file"]
     _, err = train(copy, small_data, *args, code=1)
-    assert err.splitlines()[-1].endswith(f"choose another {option}")
+    assert err.splitlines()[-1].endswith("choose another --log-dir")
     assert saved_steps(copy) == [60, 55, 50, 45, 40]
 
 
-EACH_WAY = "", "--resume", "--overwrite"
-
-
-@pytest.fixture
-def theirs(tmp_path):
-    """A folder for what is not ours."""
-    (tmp_path / "theirs").mkdir()
-    return tmp_path / "theirs"
-
-
 @pytest.mark.parametrize("name", ["train_data-20000", "model-5"])
-def test_another_programs_checkpoint_is_never_touched(small_data, theirs, tmp_path, name):
+def test_another_programs_checkpoint_is_never_touched(network, tmp_path, name):
     """Promise 3."""
-    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(theirs / name))
-    (theirs / "train_data-9.data-00000-of-00001").touch()  # of a save of theirs that was killed
-    (theirs / "train_data-9_temp").mkdir()
-    (theirs / "train_data-9_temp" / "part-00000-of-00001.index").touch()
-    assert len(files_in(theirs)) == 3
-    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
-        message = f"{folder / name} was not written by this script, or is corrupt"
-        advice = "move or delete it, or choose another --checkpoint-dir"
-        assert line == f"double_conv.py: {message}; {advice}"
+    tf.train.Checkpoint(v=tf.Variable(1.0)).write(str(tmp_path / name))
+    (tmp_path / "train_data-9.data-00000-of-00001").touch()  # of a save of theirs that was killed
+    (tmp_path / "train_data-9_temp").mkdir()
+    part = tmp_path / "train_data-9_temp" / "part-00000-of-00001.index"
+    part.touch()
+    assert len(files_in(tmp_path)) == 3
+    message = f"{tmp_path / name} was not written by this script, or is corrupt"
+    advice = "move or delete it, or choose another --checkpoint-dir"
+    for option in EACH_WAY:
+        assert refusal(tmp_path, network, option) == f"{message}; {advice}"
+        assert part.exists()
 
 
-def test_checkpoint_of_2016_is_never_touched(small_data, theirs, tmp_path):
+def test_checkpoint_of_2016_is_never_touched(network, tmp_path):
     """Promise 3. TensorFlow 0.x's one file, its graph beside it, and the state file."""
-    write_as_2016(DoubleConv(), theirs / "train_data", version=1, global_step=100)
-    names = {path.name for path in files_in(theirs)}
-    assert names == {"train_data-100", "train_data-100.meta", "checkpoint"}
-    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
-        assert f"{folder / 'train_data-100'} was not written by this script" in line
+    write_as_2016(network, tmp_path / "train_data", version=1, global_step=100)
+    assert set(files_in(tmp_path)) == {"train_data-100", "train_data-100.meta", "checkpoint"}
+    for option in EACH_WAY:
+        line = refusal(tmp_path, network, option)
+        assert line.startswith(f"{tmp_path / 'train_data-100'} was not written by this script")
 
 
-def test_users_own_file_checkpoint_is_not_replaced(small_data, theirs, tmp_path):
+def test_users_own_file_checkpoint_is_not_replaced(network, tmp_path):
     """Promise 3."""
-    (theirs / "checkpoint").write_text("my notes")
-    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
-        message = f"{folder / 'checkpoint'} is in the way; move it, or choose another"
-        assert line == f"double_conv.py: {message} --checkpoint-dir"
-        assert (folder / "checkpoint").read_text() == "my notes"
-        assert saved_steps(folder) == []
+    (tmp_path / "checkpoint").write_text("my notes")
+    message = f"{tmp_path / 'checkpoint'} is in the way; move it, or choose another"
+    for option in EACH_WAY:
+        assert refusal(tmp_path, network, option) == f"{message} --checkpoint-dir"
 
 
-# ------------------------------------------------------------------------------------ folders
+def test_users_data_without_an_index_are_never_overwritten(network, tmp_path):
+    """Promise 3. A checkpoint of the user's, copied by halves."""
+    (tmp_path / "train_data-5.data-00000-of-00001").write_text("mine")
+    for option in EACH_WAY:
+        line = refusal(tmp_path, network, option)
+        assert line.startswith(f"{tmp_path / 'train_data-5'} was not written by this script")
 
 
-def test_lock_that_fails_is_named(small_data, tmp_path):
+def test_lock_that_fails_is_named(network, tmp_path):
     """Promise 4."""
     lock = tmp_path / ".train_data.lock"
     lock.mkdir()
-    _, err = train(tmp_path, small_data, "--steps", 0, code=1)
     message = f"cannot lock {lock}: Is a directory; choose another --checkpoint-dir"
-    assert err.splitlines()[-1] == f"double_conv.py: {message}"
-
-
-def test_folder_that_cannot_be_made_is_named_with_its_option(small_data, tmp_path):
-    """Promise 4."""
-    folder = tmp_path / "file"
-    folder.write_text("mine")
-    out, err = train(tmp_path, small_data, "--checkpoint-dir", folder, "--steps", 0, code=1)
-    assert out == ""
-    message = f"double_conv.py: {folder}: File exists; choose another --checkpoint-dir"
-    assert err.splitlines()[-1] == message
-    assert folder.read_text() == "mine"
+    assert refusal(tmp_path, network) == message
 
 
 # ------------------------------------------------------------------------------------ restore
@@ -541,8 +485,8 @@ def assert_same_weights(network, other):
 
 
 @pytest.fixture
-def trained():
-    """A network whose weights and biases are not those of DoubleConv()."""
+def trained(small):
+    """A small network whose weights and biases are not those of DoubleConv()."""
     network, normal = DoubleConv(seed=2), np.random.default_rng(0).normal
     for bias in (network.b_conv1, network.b_conv2, network.b_fc1, network.b_fc2):
         bias.assign(normal(size=bias.shape))
@@ -557,18 +501,15 @@ def test_checkpoint_of_2016_is_restored(trained, tmp_path, version):
     assert_same_weights(network, trained)
 
 
-def test_checkpoint_of_a_run_is_restored(undisturbed, small_network):
+def test_checkpoint_of_a_run_is_restored(undisturbed, network):
     path = undisturbed[0] / "train_data-55"
-    assert checkpoints.restore(small_network, path) == "not MNIST"
-    saved = variables_in(path)
-    for name in checkpoints.NAMES_OF_2016:
-        value = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
-        np.testing.assert_array_equal(getattr(small_network, name), value, err_msg=name)
+    assert checkpoints.restore(network, path) == "not MNIST"
+    assert_restored(network, path)
 
 
-def test_folder_beside_the_checkpoint_may_have_its_name(copy, small_network):
+def test_folder_beside_the_checkpoint_may_have_its_name(copy, network):
     (copy / "train_data-60").mkdir()
-    assert checkpoints.restore(small_network, copy / "train_data-60") == "not MNIST"
+    assert checkpoints.restore(network, copy / "train_data-60") == "not MNIST"
 
 
 def failure_of_restore(network, path):
@@ -607,8 +548,9 @@ def test_weights_that_are_not_finite_are_not_restored(trained, tmp_path, value):
 # ------------------------------------------------------------------- what users' folders hold
 
 
-@pytest.mark.parametrize("name", ["run [1]", "run\\1"])
-@pytest.mark.parametrize("script", ["double_conv.py", "visualize_filters.py"])
+@pytest.mark.parametrize(
+    ("script", "name"), [("double_conv.py", "run [1]"), ("visualize_filters.py", "run\\1")]
+)
 def test_path_that_tensorflow_takes_for_a_pattern_is_refused_first(script, name, tmp_path):
     """Promise 4. Ten minutes of training could be saved there, but not restored."""
     folder = tmp_path / name
@@ -620,51 +562,38 @@ def test_path_that_tensorflow_takes_for_a_pattern_is_refused_first(script, name,
     assert not folder.exists()
 
 
-def test_data_without_its_index_name_the_missing_file(copy, small_network):
+def test_data_without_its_index_name_the_missing_file(copy, network):
     (copy / "train_data-60.index").unlink()
-    line = failure_of_restore(small_network, copy / "train_data-60")
+    line = failure_of_restore(network, copy / "train_data-60")
     assert line.startswith(f"{copy / 'train_data-60'}.index is missing; copy it too")
 
 
 @pytest.mark.parametrize(("suffix", "size"), [("index", 10), ("data-00000-of-00001", 1000)])
-def test_file_that_was_not_copied_to_its_end_is_called_incomplete(
-    copy, small_network, suffix, size
-):
+def test_file_that_was_not_copied_to_its_end_is_called_incomplete(copy, network, suffix, size):
     os.truncate(copy / f"train_data-60.{suffix}", size)
-    assert ": incomplete file (" in failure_of_restore(small_network, copy / "train_data-60")
+    assert ": incomplete file (" in failure_of_restore(network, copy / "train_data-60")
 
 
-def test_users_data_without_an_index_are_never_overwritten(small_data, theirs, tmp_path):
-    """Promise 3. A checkpoint of the user's, copied by halves."""
-    (theirs / "train_data-5.data-00000-of-00001").write_text("mine")
-    for folder, line in refused(theirs, small_data, tmp_path, EACH_WAY):
-        assert line.startswith(f"double_conv.py: {folder / 'train_data-5'} was not written by this")
-
-
-def test_save_killed_between_its_data_and_its_index_is_resumed(undisturbed, small_data, copy):
+def test_save_killed_between_its_data_and_its_index_is_resumed(network, copy):
     """Promise 2. TensorFlow moves the data out of the folder _temp before it writes the index."""
     (copy / "train_data-60_temp").mkdir()
     index = copy / "train_data-60.index"
     index.rename(copy / "train_data-60_temp" / "part-00000-of-00001.index")
-    out, _ = train(copy, small_data, "--steps", 60, "--resume")
-    assert out.startswith("step 60")
-    assert_same_run(copy, undisturbed[0], 60)
-
-
-def kill_after_the_first_deletion():
-    def unlink(path, missing_ok):
-        os.unlink(path)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    pathlib.Path.unlink = unlink
+    assert begin(copy, network, "--resume")[0] == 56
+    assert not list(copy.glob("train_data-60*"))
 
 
 @pytest.mark.parametrize("option", ["--resume", "--overwrite"])
-def test_run_killed_between_deletions_goes_on(option, undisturbed, small_data, tmp_path):
+def test_run_killed_between_deletions_goes_on(option, network, copy, monkeypatch):
     """Promise 2. It has deleted one of the two files of a checkpoint."""
-    before = kill_after_the_first_deletion
-    train(tmp_path, small_data, "--steps", 60, before=before, code=-signal.SIGKILL)
-    assert saved_steps(tmp_path)[0] == 25
-    train(tmp_path, small_data, "--steps", 60, option)
-    if option == "--resume":
-        assert_same_run(tmp_path, undisturbed[0], 60)
+
+    def unlink_and_stop(path, missing_ok):
+        os.unlink(path)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "unlink", unlink_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.delete_checkpoint(copy / "train_data-40")
+    assert len(list(copy.glob("train_data-40.*"))) == 1
+    assert begin(copy, network, option)[0] == (61 if option == "--resume" else 0)

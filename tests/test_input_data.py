@@ -1,5 +1,6 @@
 """MNIST's files, batches of digits, and downloads from servers on 127.0.0.1."""
 
+import concurrent.futures
 import functools
 import gzip
 import hashlib
@@ -9,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import threading
 import time
 
@@ -20,6 +22,7 @@ from tqdm import tqdm
 
 from support import input_data
 from support.input_data import SHA256, SHA256_GZIPPED, read_data_sets
+from support.rendered_digits import rendered_digits
 from support.terminal import Failure
 
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES = list(SHA256)
@@ -395,6 +398,7 @@ def test_corrupt_file_is_no_reason_for_rendered_digits(mirrors, data_dir):
 def prepare(urls, sums, size=None):
     """Called in a process before the script: replaces the mirrors, and limits the disk."""
     input_data.MIRRORS = urls
+    input_data.rendered_digits = lambda train, test: rendered_digits(600, 500)  # to save time
     SHA256.update(sums[0])
     SHA256_GZIPPED.update(sums[1])
     if size is not None:
@@ -444,9 +448,9 @@ def test_required_mnist_that_is_unavailable_ends_the_run(mirrors, data_dir):
 def test_two_downloads_at_once_both_succeed(mirrors, data_dir):
     """Promise 6."""
     (server,) = mirrors("waits for two")
-    both = [start_run(data_dir, "--dataset", "mnist") for _ in range(2)]
-    for one in both:
-        one.result()
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        both = [threads.submit(read_data_sets, data_dir, "mnist") for _ in range(2)]
+    assert [one.result().name for one in both] == ["MNIST", "MNIST"]
     assert sorted(server.asked) == sorted(2 * GZIPPED)
     assert sorted(path.name for path in data_dir.iterdir()) == sorted(GZIPPED)
 
@@ -462,12 +466,14 @@ def test_killed_download_leaves_nothing_under_the_real_name(mirrors, data_dir):
     assert not (data_dir / GZIPPED[0]).exists()
 
 
-def test_download_has_a_bar_on_a_terminal(mirrors, small_data, data_dir):
+def test_download_has_a_bar_on_a_terminal(mirrors, small_data, data_dir, monkeypatch):
     mirrors("pauses")
     for name in GZIPPED[1:]:
         shutil.copy(small_data / name, data_dir)
-    with pseudo_terminal() as (terminal, read):
-        start_run(data_dir, "--dataset", "mnist", stderr=terminal).result()
+    with pseudo_terminal() as (device, read):
+        with open(device, "w") as stderr, monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", stderr)
+            read_data_sets(data_dir, "mnist")
         shown = read()
     total = tqdm.format_sizeof((data_dir / GZIPPED[0]).stat().st_size)
     assert re.search(rf"[1-9]\d*%\|[^|]*\| [\d.]+[kM]/{total} \[.*B/s\]", shown)
@@ -476,11 +482,18 @@ def test_download_has_a_bar_on_a_terminal(mirrors, small_data, data_dir):
 # --------------------------------------------------------------------------- rendered digits
 
 
-def test_rendered_digits_are_as_many_as_mnists_and_labelled(capsys, tmp_path):
+def test_rendered_digits_are_as_many_as_mnists_and_labelled(monkeypatch, capsys, tmp_path):
+    counts = []
+
+    def count(train, test):
+        counts.append((train, test))
+        return rendered_digits(300, 200)  # to save time
+
+    monkeypatch.setattr(input_data, "rendered_digits", count)
     rendered = read_data_sets(tmp_path, "rendered")
+    assert counts == [(55000, 10000)]
     assert rendered.name == "rendered digits, not MNIST"
-    assert rendered.train.images.shape == (55000, 784)
-    assert rendered.test.images.shape == (10000, 784)
+    assert (len(rendered.train.labels), len(rendered.test.labels)) == (300, 200)
     assert capsys.readouterr().err == ""
     assert list(tmp_path.iterdir()) == []
 

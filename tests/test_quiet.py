@@ -10,19 +10,29 @@ import pytest
 from processes import LIMIT, ROOT
 
 
-def start(*args, folder=None, **environment):
-    """Runs python in a new process, to its end; returns its (exit code, stdout, stderr)."""
-    process = subprocess.run(
+def begin(*args, folder=None, **environment):
+    """Starts python in a new process."""
+    return subprocess.Popen(
         [sys.executable, *args],
         cwd=folder,
         env=os.environ | environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=LIMIT,
         # As in a shell; a background job would ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    return process.returncode, process.stdout, process.stderr
+
+
+def result(process):
+    """Waits for a process; returns its (exit code, stdout, stderr)."""
+    out, err = process.communicate(timeout=LIMIT)
+    return process.returncode, out, err
+
+
+def start(*args, **options):
+    """Runs python in a new process, to its end; returns its (exit code, stdout, stderr)."""
+    return result(begin(*args, **options))
 
 
 def start_without_tensorflow(code, folder):
@@ -52,6 +62,7 @@ def test_ctrl_c_during_the_import_is_one_line(tmp_path):
     assert start_without_tensorflow(interrupted, tmp_path) == (130, "", "stopped\n")
 
 
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 # Each module of support/ is imported after what it imports itself; a change is printed.
 IMPORTS = """
 import gc, importlib, logging, os, sys, warnings
@@ -75,56 +86,67 @@ for name in sys.argv[1:]:
 """
 
 
-def test_importing_support_changes_nothing_in_the_process():
-    """Only support.quiet, which imports TensorFlow, may."""
+# The two fixtures that need the real TensorFlow take long, so they start before all tests here.
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importing():
+    """The import of each module of support/ but support.quiet.
+
+    Only support.quiet, which imports TensorFlow, may change something in the process.
+    """
     names = [f"support.{path.stem}" for path in (ROOT / "support").glob("*.py")]
     names = ["support", *sorted(set(names) - {"support.__init__", "support.quiet"})]
     assert len(names) > 5
-    assert start("-c", IMPORTS, *names, folder=ROOT) == (0, "", "")
+    return begin("-c", IMPORTS, *names, folder=ROOT)
 
 
-def test_messages_of_tensorflows_are_for_those_who_ask():
-    code, out, err = start(ROOT / "single_conv.py", "--help", TF_CPP_MIN_LOG_LEVEL="0")
-    assert code == 0
-    assert out.startswith("usage: single_conv.py")
-    assert "absl::InitializeLog()" in err
+# TensorFlow, as far as its import matters here.
+STUB = """
+import logging, os
+get_logger = logging.getLogger
+os.write(2, b"a message")
+"""
 
 
-def test_closed_pipe_is_quiet(small_data, tmp_path):
-    """Promise 5. The one line also shows that there are no messages of TensorFlow's."""
+@pytest.mark.parametrize(("level", "messages"), [({}, ""), ({LEVEL: "0"}, "a message")])
+def test_messages_of_tensorflows_are_for_those_who_ask(tmp_path, level, messages):
+    (tmp_path / "tensorflow.py").write_text(STUB)
+    found = start("-c", "import support.quiet", PYTHONPATH=f"{tmp_path}:{ROOT}", **level)
+    assert found == (0, "", messages)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def piping(small_data, tmp_path_factory):
+    """single_conv.py in a shell whose pipe is closed after the first line."""
     script = f"{sys.executable} {ROOT / 'single_conv.py'} --steps 100000"
     command = f"{script} --data-dir {small_data} --log-dir logs | head -1"
-    process = subprocess.run(
+    folder = tmp_path_factory.mktemp("pipe")
+    process = subprocess.Popen(
         ["bash", "-o", "pipefail", "-c", command],
-        cwd=tmp_path,
-        capture_output=True,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=LIMIT,
     )
-    assert process.returncode == 141
-    assert re.fullmatch(r"step 0, training accuracy .*\n", process.stdout)
-    (line,) = process.stderr.splitlines()
-    assert line == f"{small_data} does not contain MNIST: do not compare results with the post's"
+    return process
 
 
 # As `!python` in a notebook starts it, whose environment is not the one of .venv.
 WITHOUT_IPYKERNEL = """
-import importlib.metadata, runpy, sys
+import importlib.metadata, sys
 sys.modules["matplotlib_inline"] = None
 importlib.metadata.entry_points = lambda **group: ()  # by which matplotlib knows its backend
-del sys.argv[0]
-runpy.run_path(sys.argv[0], run_name="__main__")
+from support.quiet import plt
+plt.figure()
 """
 
 
-def test_a_notebooks_backend_is_no_obstacle_where_it_is_not_installed(small_data, tmp_path):
+def test_a_notebooks_backend_is_no_obstacle_where_it_is_not_installed(tmp_path):
     """Promise 5."""
-    args = ["--steps", "0", "--data-dir", small_data, "--log-dir", tmp_path, "--figure"]
-    script = [ROOT / "single_conv.py", *args, tmp_path / "figure.png"]
-    backend = "module://matplotlib_inline.backend_inline"
-    code, _, err = start("-c", WITHOUT_IPYKERNEL, *script, folder=ROOT, MPLBACKEND=backend)
-    assert code == 0, err
-    assert (tmp_path / "figure.png").is_file()
+    (tmp_path / "tensorflow.py").write_text(STUB)
+    path, backend = f"{tmp_path}:{ROOT}", "module://matplotlib_inline.backend_inline"
+    assert start("-c", WITHOUT_IPYKERNEL, PYTHONPATH=path, MPLBACKEND=backend) == (0, "", "")
 
 
 def test_own_module_named_as_pythons_is_told_without_advice(tmp_path):
@@ -133,3 +155,15 @@ def test_own_module_named_as_pythons_is_told_without_advice(tmp_path):
     code, out, err = start(ROOT / "single_conv.py", PYTHONPATH=str(tmp_path))
     assert (code, out) == (1, "")
     assert err == f"cannot import name 'Random' from 'random' ({tmp_path / 'random.py'})\n"
+
+
+def test_importing_support_changes_nothing_in_the_process(importing):
+    assert result(importing) == (0, "", "")
+
+
+def test_closed_pipe_is_quiet(piping, small_data):
+    """Promise 5. The one line also shows that there are no messages of TensorFlow's."""
+    code, out, err = result(piping)
+    assert code == 141
+    assert re.fullmatch(r"step 0, training accuracy .*\n", out)
+    assert err == f"{small_data} does not contain MNIST: do not compare results with the post's\n"

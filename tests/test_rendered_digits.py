@@ -9,16 +9,16 @@ from support import rendered_digits
 
 
 def test_rendered_digits_are_the_same_in_every_run_and_style():
-    one = rendered_digits.rendered_digits(train=2000, test=1000)
+    one = rendered_digits.rendered_digits(train=300, test=200)
     with matplotlib.rc_context({"figure.facecolor": "black", "text.color": "white"}):
-        other = rendered_digits.rendered_digits(train=2000, test=1000)
+        other = rendered_digits.rendered_digits(train=300, test=200)
     for array, same in zip(one[0] + one[1], other[0] + other[1]):
         np.testing.assert_array_equal(array, same)
 
 
 def test_rendered_digits_look_like_mnists_to_a_program():
-    sets = rendered_digits.rendered_digits(train=6000, test=1000)
-    assert [len(images) for images, _ in sets] == [6000, 1000]
+    sets = rendered_digits.rendered_digits(train=2000, test=1000)
+    assert [len(images) for images, _ in sets] == [2000, 1000]
     for images, labels in sets:
         assert images.shape == (len(labels), 784)
         assert images.dtype == labels.dtype == np.uint8

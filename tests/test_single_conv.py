@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from digits import read_png, shades, small_image, write_idx
-from processes import ROOT, Running, run
+from processes import ROOT, Running
 from runs import only_run, posts_curve, read_events
 
 import single_conv
 from single_conv import SingleConv
 from support import input_data
 
-SEED, STEPS = 3, 100
+SEED, STEPS = 5, 20  # the last accuracy is printed as 1
 
 # --------------------------------------------------------------- the same network, written in NumPy
 
@@ -78,17 +78,6 @@ def test_layers_are_numpys(network, batch):
     assert layers.y_conv.numpy().max(axis=1).min() < 0.9
 
 
-def test_reports_are_numpys_numbers(network, batch):
-    x, y_ = batch
-    expected = forward(variables_of(network), x)
-    cross_entropy, accuracy, h_conv1 = network.evaluate(x, y_)
-    np.testing.assert_allclose(cross_entropy, -np.log(expected["y_conv"][y_ == 1]).sum(), rtol=1e-3)
-    correct = expected["y_conv"].argmax(1) == y_.argmax(1)
-    assert 0 < correct.sum() < 20
-    np.testing.assert_allclose(accuracy, correct.mean(), rtol=1e-6)
-    np.testing.assert_allclose(h_conv1, expected["h_conv1"], atol=1e-3)
-
-
 def test_a_step_is_gradient_descent_with_rate_0_001(network, batch):
     before = variables_of(network)
     y_conv = forward(before, batch[0])["y_conv"]
@@ -130,7 +119,7 @@ def test_equal_filters_stay_equal_only_if_the_features_weight_all_maps_alike(bat
     assert difference < 1e-6 if equal_rows else difference > 1e-4
 
 
-# --------------------------------------------------------------------- a run of 101 steps, seed 3
+# ---------------------------------------------------------------------- a run of 21 steps, seed 5
 
 
 @pytest.fixture(scope="module")
@@ -142,16 +131,25 @@ def data(small_data, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def started(data, tmp_path_factory):
-    """The run, with blanks in its paths, which goes on while the same steps are taken here."""
-    folder = tmp_path_factory.mktemp("my run")
+def start(data, folder):
     where = ["--data-dir", data, "--log-dir", folder / "my logs", "--figure", folder / "f.PNG"]
     return Running("single_conv.py", "--seed", SEED, "--steps", STEPS, *where, folder=folder)
 
 
 @pytest.fixture(scope="module")
-def trained(started, expected):
+def started(data, tmp_path_factory):
+    """The run, with blanks in its paths, which goes on while the same steps are taken here."""
+    return start(data, tmp_path_factory.mktemp("my run"))
+
+
+@pytest.fixture(scope="module")
+def same_again(data, started, tmp_path_factory):
+    """The same run, beside the first one."""
+    return start(data, tmp_path_factory.mktemp("my run"))
+
+
+@pytest.fixture(scope="module")
+def trained(started, same_again, expected):
     """The run at its end: (its folder, stdout, stderr)."""
     return started.folder, *started.result()
 
@@ -201,7 +199,7 @@ def test_stderr_has_the_speed_and_the_paths_and_nothing_from_tensorflow(trained,
     folder, _, err = trained
     run_folder = only_run(folder / "my logs")
     lines = err.splitlines()
-    assert re.fullmatch(r"100 steps in [\d.]+ s \(\d+(\.\d+)? steps/s\)", lines.pop(1))
+    assert re.fullmatch(r"20 steps in [\d.]+ s \(\d+(\.\d+)? steps/s\)", lines.pop(1))
     assert lines == [
         f"{data} does not contain MNIST: do not compare results with the post's",
         f"figure: {folder / 'f.PNG'}",
@@ -222,14 +220,14 @@ def test_tensorboards_curves_are_the_reports(events, expected):
         assert edges_and_counts[:, 2].sum() == h_conv1.size
 
 
-def test_images_of_the_filters_are_logged_every_100_steps(events, expected):
-    assert [step for tag, step in events if tag == "filters"] == [0, 100]
-    W = expected[0].W_conv1.numpy()[:, :, 0]
-    image = tf.io.decode_png(events["filters", 100][2]).numpy()[:, :, 0]
+def test_filters_are_logged_as_an_image(events):
+    """The first ones, before the first report, are one step from the initial ones."""
+    assert [step for tag, step in events if tag == "filters"] == [0]
+    W = SingleConv(SEED).W_conv1.numpy()[:, :, 0]
+    image = tf.io.decode_png(events["filters", 0][2]).numpy()[:, :, 0]
     for k in range(16):
         found = small_image(image, k // 8 * 44, k % 8 * 44, 44, 5)
-        np.testing.assert_allclose(found, shades(W[:, :, k]), atol=2)
-    assert events["filters", 0][2] != events["filters", 100][2]
+        np.testing.assert_allclose(found, shades(W[:, :, k]), atol=4)
 
 
 def test_settings_graph_and_test_accuracy_are_logged_once(events, trained):
@@ -272,7 +270,7 @@ def test_title_tells_what_is_drawn_and_of_which_run(monkeypatch, small_data, tmp
         single_conv, "visualize", lambda *args: drawn.append(visualize(*args)) or drawn[-1]
     )
     monkeypatch.setattr(single_conv.figures, "show", lambda paths: None)
-    args = ["--seed", "3", "--steps", "20", "--data-dir", str(small_data), "--log-dir"]
+    args = ["--seed", "3", "--steps", "0", "--data-dir", str(small_data), "--log-dir"]
     args += [str(tmp_path), "--figure", str(tmp_path / "f.png")]
     monkeypatch.setattr(sys, "argv", ["single_conv.py", *args])
     single_conv.main()
@@ -280,7 +278,7 @@ def test_title_tells_what_is_drawn_and_of_which_run(monkeypatch, small_data, tmp
     assert len(accuracy) == len("test accuracy 0.123")  # so that rounding would be noticed
     assert drawn[0].texts[0].get_text() == (
         "single_conv.py: 16 filters (top row), their feature maps for 12 test digits\n"
-        f"not MNIST, seed 3, step 20, {accuracy}"
+        f"not MNIST, seed 3, step 0, {accuracy}"
     )
 
 
@@ -296,64 +294,27 @@ def test_four_filters_are_enough_for_the_script(monkeypatch, batch):
     assert figure.texts[0].get_text().startswith("single_conv.py: 4 filters")
 
 
-# ---------------------------------------------------------------------------- other runs, options
-
-
-def test_the_same_seed_gives_the_same_bits(small_data, tmp_path):
+def test_the_same_seed_gives_the_same_bits(started, same_again, trained, events):
     """Promise 1."""
-    args = ["--seed", 7, "--steps", 20, "--data-dir", small_data, "--figure", "figure.png"]
-    both = [tmp_path / "one", tmp_path / "two"]
-    for folder in both:
-        folder.mkdir()
-    started = [Running("single_conv.py", *args, "--log-dir", ".", folder=path) for path in both]
-    (out, _), (other, _) = (running.result() for running in started)
-    assert out == other
-    one, two = (read_events(next(path.glob("*-seed7-*"))) for path in both)
-    curves = [(tag, step, value.tolist()) for tag, step, value in one if tag != "graph"]
-    assert curves == [(tag, step, value.tolist()) for tag, step, value in two if tag != "graph"]
-    assert (both[0] / "figure.png").read_bytes() == (both[1] / "figure.png").read_bytes()
-
-
-def test_rendered_digits_need_no_network_and_are_named_everywhere(tmp_path):
-    """Promise 5."""
-    args = ["--steps", 0, "--dataset", "rendered", "--log-dir", tmp_path]
-    out, _ = run("single_conv.py", *args)
-    assert out.splitlines()[-1].endswith(" (rendered digits, not MNIST)")
-    assert only_run(tmp_path).name.endswith("-not-MNIST")
-
-
-@pytest.mark.parametrize(
-    ("args", "code", "message"),
-    [
-        (["--steps", "-1"], 2, "'-1' is not an integer from 0 to 2147483647"),
-        (["--steps", "x"], 2, "'x' is not an integer from 0 to 2147483647"),
-        (["--seed", "2147483648"], 2, "is not an integer from 0 to 2147483647"),
-        (["--log-dir", "file"], 1, "file: File exists; choose another --log-dir"),
-    ],
-)
-def test_wrong_options_are_refused_before_training(data, tmp_path, args, code, message):
-    """Promise 4."""
-    (tmp_path / "file").write_text("mine")
-    args = ["single_conv.py", "--data-dir", data, "--log-dir", "logs", *args]
-    out, err = run(*args, folder=tmp_path, code=code)
-    assert out == ""
-    assert err.splitlines()[-1].endswith(message)
-    assert (tmp_path / "file").read_text() == "mine"
+    out, _ = same_again.result()
+    assert out == trained[1]
+    values = read_events(only_run(same_again.folder / "my logs"))
+    for tag, step, value in values:
+        if tag != "graph":
+            np.testing.assert_array_equal(events[tag, step], value)
+    assert len(values) == len(events)
+    figures = [(running.folder / "f.PNG").read_bytes() for running in (started, same_again)]
+    assert figures[0] == figures[1]
 
 
 # ------------------------------------------------------------------------------------ real MNIST
 
 
 @pytest.fixture(scope="module")
-def default_run(mnist_dir, tmp_path_factory):
-    """The default run on MNIST, in an empty folder, to its end."""
-    running = Running(
-        "single_conv.py",
-        *["--data-dir", mnist_dir, "--log-dir", "logs"],
-        folder=tmp_path_factory.mktemp("default"),
-    )
-    running.result()
-    return running
+def default_run(started_default_run):
+    """The default run on MNIST at its end."""
+    started_default_run.result()
+    return started_default_run
 
 
 def test_default_run_has_the_posts_accuracy(default_run):
@@ -374,6 +335,13 @@ def test_cross_entropy_is_the_posts_until_rounding_differences_dominate(default_
     # Later rounding differences add up, but the curves stay together.
     late = [step for step in posts if step > 500]
     assert 0.8 < np.mean([ours[i] for i in late]) / np.mean([posts[i] for i in late]) < 1.25
+
+
+def test_filters_are_logged_every_100_steps_as_they_are_learned(default_run):
+    values = read_events(only_run(default_run.folder / "logs"))
+    images = {step: value[2] for tag, step, value in values if tag == "filters"}
+    assert list(images) == list(range(0, 1001, 100))
+    assert len(set(images.values())) == 11
 
 
 def test_the_posts_own_run_is_beside_ours(default_run):

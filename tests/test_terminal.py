@@ -47,17 +47,22 @@ def test_integers_from_the_lowest_to_the_highest_are_taken():
     assert [terminal.integer(-1, 31)(text) for text in ("-1", "0", "007", "31")] == [-1, 0, 7, 31]
 
 
-def test_tilde_is_the_home_folder_in_every_path(small_data, tmp_path):
+PATHS = {
+    "single_conv": ["data_dir", "log_dir", "figure"],
+    "double_conv": ["data_dir", "log_dir", "checkpoint_dir"],
+    "visualize_filters": ["data_dir", "figure_dir", "checkpoint"],
+}
+
+
+@pytest.mark.parametrize("script", PATHS)
+def test_tilde_is_the_home_folder_in_every_path(script, tmp_path, monkeypatch):
     """The shell expands ~ in `--log-dir ~/logs`, but not in `--log-dir=~/logs`."""
-    (tmp_path / "data").symlink_to(small_data)
-    options = ["--data-dir=~/data", "--log-dir=~/logs", "--checkpoint-dir=~/checkpoints"]
-    home = {"HOME": str(tmp_path)}
-    run("double_conv.py", "--steps", 0, *options, environment=home)
-    checkpoint = "~/checkpoints/train_data-0"
-    args = [checkpoint, "--data-dir=~/data", "--figure-dir=~/figures", "--first", 1]
-    run("visualize_filters.py", *args, environment=home)
-    assert (tmp_path / "logs").is_dir()
-    assert (tmp_path / "figures" / "layer2.png").is_file()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    args = [f"--{name.replace('_', '-')}=~/{name}" for name in PATHS[script]]
+    args[-1] = args[-1].removeprefix("--checkpoint=")
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", *args])
+    options = vars(importlib.import_module(script).options())
+    assert [options[name] for name in PATHS[script]] == [tmp_path / name for name in PATHS[script]]
 
 
 # -------------------------------------------------------------------------------------- errors
@@ -162,7 +167,7 @@ def bar_of(steps, monkeypatch):
             patch.setattr(sys, "stderr", stderr)
             for i in terminal.progress(steps):
                 terminal.print_stderr(f"line {i}")
-                time.sleep(0.2)
+                time.sleep(0.11)  # tqdm's bar moves every 0.1 s
         return read()
 
 

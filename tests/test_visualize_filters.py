@@ -1,5 +1,6 @@
 """visualize_filters.py from the command line: filters, feature maps and patches, cell by cell."""
 
+import pathlib
 import re
 import sys
 
@@ -11,8 +12,9 @@ from processes import SMALL, Running, run
 
 import double_conv
 import visualize_filters
-from support import input_data
+from support import checkpoints, input_data
 from support.checkpoints import Saver
+from support.terminal import Failure
 
 
 @pytest.fixture(scope="module")
@@ -57,26 +59,42 @@ def assert_shows(picture, top, images, first=None):
             np.testing.assert_allclose(found, expected, atol=2)
 
 
-@pytest.mark.parametrize(
-    ("args", "chosen", "sub_filter"),
-    [
-        ([], range(10), 1),
-        (["--first", 3, "--sub-filter", 32], range(3), 32),
-        (["--digits", "3,3,5"], None, 1),
-    ],
-)
-def test_figures_show_filters_and_feature_maps_each_in_its_place(
-    network, checkpoint, small_data, test_set, tmp_path, args, chosen, sub_filter
-):
-    running = start(checkpoint, small_data, tmp_path, *args)
-    if chosen is None:
-        labels = test_set.labels.argmax(1)
-        threes, fives = (np.flatnonzero(labels == digit) for digit in (3, 5))
-        chosen = [threes[0], threes[1], fives[0]]
+@pytest.fixture(scope="module")
+def started(network, checkpoint, small_data, tmp_path_factory):
+    """Four runs side by side; each has a folder of its own, where the figures are.
+
+    "patches" has 700 digits, which the network gets in two batches.
+    """
+    folders = [tmp_path_factory.mktemp(name) for name in ("default", "first", "digits", "p")]
+    args = ["--data-dir", small_data, "--first", 3, "--sub-filter", 32]
+    first = Running("visualize_filters.py", checkpoint, *args, folder=folders[1], constants=SMALL)
+    Saver(folders[2], network, {"data": "rendered digits, not MNIST"}).save(8, run=None)
+    (folders[2] / "patches.png").mkdir()
+    other = folders[2] / "train_data-8"
+    return {
+        "default": start(f"{checkpoint}.index", small_data, folders[0] / "new"),
+        "first": first,
+        "digits": start(other, small_data, folders[2], "--digits", "3,3,5"),
+        "patches": start(
+            checkpoint,
+            write_digits(folders[3], train=5100, test=700),
+            folders[3] / "figures",
+            "--patches",
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["default", "first", "digits"])
+def test_figures_show_filters_and_feature_maps_each_in_its_place(network, test_set, started, name):
+    labels = test_set.labels.argmax(1)
+    threes, fives = (np.flatnonzero(labels == digit) for digit in (3, 5))
+    chosen = {"default": range(10), "first": range(3), "digits": [*threes[:2], fives[0]]}[name]
+    sub_filter = 32 if name == "first" else 1
     images = test_set.images[list(chosen)]
     layers = network(images)
-    running.result()
-    layer1, layer2 = (read_png(tmp_path / f"layer{k}.png", dpi=200) for k in (1, 2))
+    _, err = started[name].result()
+    paths = [line.removeprefix("figure: ") for line in err.splitlines()[-2:]]
+    layer1, layer2 = (read_png(started[name].folder / path, dpi=200) for path in paths)
 
     assert_shows(layer1, 44 + 14, np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0))
     for i, (image, maps) in enumerate(zip(images, np.moveaxis(layers.h_pool1, -1, 1))):
@@ -94,24 +112,42 @@ def test_figures_show_filters_and_feature_maps_each_in_its_place(
 
 
 def test_output_is_the_test_accuracy_and_where_the_figures_are(
-    network, checkpoint, small_data, test_set, tmp_path
+    network, checkpoint, small_data, test_set, started
 ):
-    out, err = start(f"{checkpoint}.index", small_data, tmp_path / "new", "--first", 1).result()
+    out, err = started["default"].result()
     correct = network(test_set.images).y_conv.numpy().argmax(1) == test_set.labels.argmax(1)
     assert 0 < correct.mean() < 1
     assert out == f"test accuracy {correct.mean():g} (not MNIST)\n"
     restored, data, *rest = err.splitlines()
     assert restored == f"restored {checkpoint}"
     assert data == f"{small_data} does not contain MNIST: do not compare results with the post's"
-    assert rest == [f"figure: {tmp_path / 'new' / name}.png" for name in ("layer1", "layer2")]
+    names = [line.rpartition("/new/")[2] for line in rest]
+    assert names == ["layer1.png", "layer2.png"]
 
 
-def test_without_a_display_the_figures_are_saved_in_the_current_folder(
-    checkpoint, small_data, tmp_path
-):
-    args = [checkpoint, "--data-dir", small_data, "--first", 1]
-    run("visualize_filters.py", *args, folder=tmp_path, constants=SMALL)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["layer1.png", "layer2.png"]
+def test_without_a_display_the_figures_are_saved_in_the_current_folder(started):
+    _, err = started["first"].result()
+    assert err.splitlines()[-2:] == ["figure: layer1.png", "figure: layer2.png"]
+    names = sorted(path.name for path in started["first"].folder.iterdir())
+    assert names == ["layer1.png", "layer2.png"]
+
+
+def test_checkpoint_trained_on_other_data_brings_a_warning(started):
+    _, err = started["digits"].result()
+    (warning,) = (line for line in err.splitlines() if line.startswith("warning"))
+    assert "train_data-8 was trained on other data (rendered digits, not MNIST)" in warning
+
+
+def test_checkpoint_trained_on_the_same_data_brings_none(capsys):
+    for trained_on in ("MNIST", None):  # None: by another program
+        checkpoints.warn_if_other_data("train_data-7", trained_on, "MNIST")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_figure_that_is_not_drawn_may_be_in_the_way(started):
+    """There is a folder named patches.png."""
+    _, err = started["digits"].result()
+    assert "layer2.png" in err.splitlines()[-1]
 
 
 def test_titles_name_the_layer_the_sub_filter_and_what_is_drawn(
@@ -147,26 +183,9 @@ def test_the_last_checkpoint_of_double_convs_default_run_is_the_default():
     assert err == f"visualize_filters.py: {message}\n"
 
 
-@pytest.mark.parametrize(
-    ("data", "warning"),
-    [("rendered digits, not MNIST", "was trained on other data (rendered digits, not MNIST)")]
-    + [("not MNIST", None)],
-)
-def test_checkpoint_trained_on_other_data_brings_a_warning(
-    network, small_data, tmp_path, data, warning
-):
-    saver = Saver(tmp_path, network, {"data": data})
-    saver.save(0, run=None)
-    _, err = start(tmp_path / "train_data-0", small_data, tmp_path, "--first", 1).result()
-    warnings = [line for line in err.splitlines() if line.startswith("warning")]
-    expected = f"warning: {tmp_path / 'train_data-0'} {warning}"
-    assert warnings == ([expected] if warning else [])
-
-
-def test_the_posts_own_checkpoint_has_the_posts_accuracy(reference_dir, mnist_dir, tmp_path):
+def test_the_posts_own_checkpoint_has_the_posts_accuracy(started_posts_network):
     """Promise 1."""
-    args = [reference_dir / "train_data-20000", "--data-dir", mnist_dir, "--figure-dir", tmp_path]
-    out, err = run("visualize_filters.py", *args, constants={})
+    out, err = started_posts_network.result()
     assert out == "test accuracy 0.9925\n"
     assert "warning" not in err
 
@@ -217,16 +236,13 @@ def test_14x14_pixels_are_all_that_a_response_of_the_second_layer_depends_on(net
         np.testing.assert_allclose(response_to(network, patch), h[digit, row, column], atol=1e-4)
 
 
-def test_patches_of_all_test_digits_are_drawn_strongest_first(network, checkpoint, tmp_path):
-    """700 digits: the network gets them in two batches."""
-    data, folder = write_digits(tmp_path, train=5100, test=700), tmp_path / "figures"
-    test_set = input_data.read_data_sets(data).test
-    running = start(checkpoint, data, folder, "--patches")
-    layers, images = network(test_set.images), test_set.images.reshape(-1, 28, 28)
-    out, err = running.result()
+def test_patches_of_all_test_digits_are_drawn_strongest_first(network, started):
+    out, err = started["patches"].result()
     assert re.fullmatch(r"test accuracy 0\.\d+ \(not MNIST\)\n", out)
-    assert err.splitlines()[-1] == f"figure: {folder / 'patches.png'}"
+    folder = pathlib.Path(err.splitlines()[-1].removeprefix("figure: ")).parent
     assert [path.name for path in folder.iterdir()] == ["patches.png"]
+    test_set = input_data.read_data_sets(folder.parent).test
+    layers, images = network(test_set.images), test_set.images.reshape(-1, 28, 28)
     picture = read_png(folder / "patches.png", dpi=200).astype(float)
 
     def check(patches, top, left, scale):
@@ -238,7 +254,7 @@ def test_patches_of_all_test_digits_are_drawn_strongest_first(network, checkpoin
             np.testing.assert_allclose(found, 255 * (1 - patch), atol=2)
 
     W_conv1, h_conv1 = network.W_conv1.numpy()[:, :, 0], layers.h_conv1.numpy()
-    for k in range(32):
+    for k in range(0, 32, 3):
         top, left = 44 + k // 8 * (16 + 66 + 6) + 16, 8 + k % 8 * 116 + 2
         found = small_image(picture, top, left, 34, 5)
         np.testing.assert_allclose(found, shades(W_conv1[:, :, k]), atol=2)
@@ -246,7 +262,7 @@ def test_patches_of_all_test_digits_are_drawn_strongest_first(network, checkpoin
         patches = [patch_at(images[d], row - 2, column - 2, 5) for d, row, column, _ in places]
         check(patches, top, left + 34 + 4, scale=4)
     h_conv2 = layers.h_conv2.numpy()
-    for k in range(64):
+    for k in range(0, 64, 3):
         top, left = 44 + 4 * (16 + 66 + 6) + k // 8 * (16 + 90 + 6) + 16, 8 + k % 8 * 116 + 2
         places = strongest(h_conv2, k)
         patches = [patch_at(images[d], 2 * i - 6, 2 * j - 6, 14) for d, i, j, _ in places]
@@ -285,13 +301,7 @@ def test_wrong_options_are_refused(tmp_path, args, code, message):
     assert err.splitlines()[-1].endswith(message)
 
 
-def test_more_examples_of_a_digit_than_there_are_is_refused(checkpoint, small_data, tmp_path):
-    digits = ",".join("3" * 99)
-    _, err = start(checkpoint, small_data, tmp_path, "--digits", digits).result(code=1)
+def test_more_examples_of_a_digit_than_there_are_is_refused():
     message = "--digits: the test set has too few examples of the digit 3"
-    assert err.splitlines()[-1] == f"visualize_filters.py: {message}"
-
-
-def test_a_figure_that_is_not_drawn_may_be_in_the_way(checkpoint, small_data, tmp_path):
-    (tmp_path / "patches.png").mkdir()
-    start(checkpoint, small_data, tmp_path, "--first", 1).result()
+    with pytest.raises(Failure, match=message):
+        visualize_filters.choose(np.array([3, 5, 3]), [3, 5, 3, 3])

@@ -1,9 +1,11 @@
 """bench/compare.py: ratios and the table, with made-up speeds; the peers' data."""
 
 import gzip
+import re
 import sys
 
 import numpy as np
+from processes import ROOT, Running
 
 import double_conv
 import single_conv
@@ -48,7 +50,7 @@ def test_table_has_a_row_per_peer_and_empty_cells_for_what_is_not_timed():
 
 def test_what_fails_is_left_out_and_reported(capsys):
     """Each round runs everything once; the last speed that a program prints counts."""
-    good = ["-c", "print('9 steps/s'); print('20 steps in 0.5 s (40.5 steps/s)')"]
+    good = ["-c", "import bench; print('9 steps/s'); print('20 steps in 0.5 s (40.5 steps/s)')"]
     bad = ["-c", "print('10 steps/s', flush=True); raise SystemExit('no memory')"]
     speeds = compare.measure({("good", "x"): good, ("bad", "x"): bad}, rounds=2)
     assert speeds == {("good", "x"): [40.5, 40.5]}
@@ -91,8 +93,10 @@ def test_batches_of_the_peers_are_the_posts():
     assert peers.BATCH_SIZE == sizes
 
 
-def test_our_own_rows_run_and_their_speed_is_read(monkeypatch, small_data):
+def test_our_own_rows_run_and_print_their_speed(monkeypatch, small_data):
     monkeypatch.setattr(sys, "argv", ["compare.py", "--quick", "--data-dir", str(small_data)])
     runs = compare.commands(compare.options())
-    for row in compare.OURS, compare.OURS_BARE:
-        assert compare.speed(runs[row, SINGLE]) > 0
+    module, *args = runs[compare.OURS_BARE, SINGLE][1:]
+    started = [Running(*runs[compare.OURS, SINGLE]), Running(module, *args, folder=ROOT)]
+    for running in started:
+        assert re.search(r"\d steps/s\)?\n", "".join(running.result()))

@@ -3,12 +3,14 @@
 import numpy as np
 
 import common
+import double_conv
 from double_conv import DoubleConv
 from experiments import optimizers
 from support import input_data
 
 
-def test_losses_are_those_of_the_step_with_the_optimizer_and_rate(small_data):
+def test_losses_are_those_of_the_step_with_the_optimizer_and_rate(small_data, monkeypatch):
+    monkeypatch.setattr(double_conv, "num_fc", 16)
     train = input_data.read_data_sets(small_data).train
     found = {name: optimizers.losses(name, "1e-4", 1, train, 2) for name in optimizers.OPTIMIZERS}
     x, y_ = input_data.read_data_sets(small_data).train.next_batch(50)

@@ -35,10 +35,11 @@ def test_mistakes_are_those_of_the_network_and_of_the_network_without_a_filter(d
 
 
 def test_auc_is_the_share_of_pairs_in_which_the_digit_is_stronger():
-    responses, labels = np.array([3, 1, 2, 0, 2]), np.array([7, 7, 5, 5, 3])
+    responses = np.array([3, 1, 2, 0, 2, -1, -1, -1, -1, -1, -1, -1])
+    labels = np.array([7, 7, 5, 5, 3, 0, 1, 2, 4, 6, 8, 9])
     found = second_layer.auc(responses, labels)
-    assert found[7] == 4 / 6  # 3 beats 2, 0 and 2; 1 beats 0
-    assert found[5] == (0.5 + 1 + 0) / 6  # 2 beats 1 and ties with 2; 0 beats none
+    assert found[7] == (10 + 8) / 20  # 3 beats all ten others; 1 does not beat 2 and 2
+    assert found[5] == (8.5 + 7) / 20  # 2 loses to 3 and ties with 2; 0 beats the -1s only
 
 
 def test_change_tells_how_far_and_how_alike():
@@ -53,6 +54,17 @@ def test_change_tells_how_far_and_how_alike():
 def test_summary_compares_each_filter_with_all_and_takes_the_digit_it_tells_best():
     wrong, tells = np.ones([65, 10]), np.full([65, 10], 0.5)
     wrong[1] = 3  # without filter 1, 30 mistakes in place of 10
-    tells[1:, 4], tells[2, 7] = 0.75, 0.0625  # a weak response tells, too
+    tells[1:, 4], tells[2, 7] = 0.75, 0.9375
+    tells[1:, 1] = 0.0625  # weak responses to a 1
     found = second_layer.summary(wrong, tells)
     assert found == [10, 20 / 64, 20, (63 * 0.75 + 0.9375) / 64, 0.9375]
+
+
+def test_shuffled_changes_are_the_same_numbers_elsewhere_in_each_variable():
+    start, after = DoubleConv(1), DoubleConv(2)
+    shuffled = second_layer.shuffled(start, after, 1)
+    for name in "W_conv2", "W_fc2":
+        first, last, found = (getattr(n, name).numpy() for n in (start, after, shuffled))
+        expected, changes = (np.ravel(x - first) for x in (last, found))
+        np.testing.assert_allclose(np.sort(changes), np.sort(expected), atol=1e-6)
+        assert abs(np.corrcoef(changes, expected)[0, 1]) < 0.1

@@ -215,10 +215,9 @@ def test_an_empty_range_of_seeds_is_refused(monkeypatch, capsys):
     assert "'5-3' has no seeds; the first one is too large" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_seed_trained_again_gives_the_csv_files_accuracy(mnist_dir, seed):
+def test_a_seed_trained_again_gives_the_csv_files_accuracy(mnist_dir):
     """On another CPU it may differ by rounding."""
-    mnist = input_data.read_data_sets(mnist_dir, "mnist", seed)
-    network = seeds.trained("dense-16", seed, mnist.train)
-    expected = luck.read("dense-16")[seed]
+    mnist = input_data.read_data_sets(mnist_dir, "mnist", seed=2)
+    network = seeds.trained("dense-16", 2, mnist.train)
+    expected = luck.read("dense-16")[2]
     assert abs(common.accuracy_on(network, mnist.test) - expected) <= 0.002
