@@ -201,10 +201,12 @@ def ink_on_paper(pixels):
     if np.ptp(edge) >= CLEAN * np.ptp(coarse):
         ink = darker_than(paper_around(coarse), grey)
         thick = thickness(ink) >= THICK
-        if not thick and (ink > INK).mean() <= FILLED:
+        if thick:
+            other = darker_than(paper_around(-coarse), -grey)
+            if thickness(other) < thickness(ink):
+                grey, coarse, ink = -grey, -coarse, other
+        if not ink.any() or (not thick and (ink > INK).mean() <= FILLED):
             return ink
-        if thick and thickness(darker_than(paper_around(-coarse), -grey)) < thickness(ink):
-            grey, coarse = -grey, -coarse
     paper = clean_paper(coarse)
     ink = darker_than(paper, grey)
     return darker_than(paper, grey, FULL) if thickness(ink) >= THICK else ink
