@@ -68,25 +68,20 @@ def best_rates(curves):
 def draw(curves):
     """Draws the curves that `read` returns; returns the figure."""
     figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
-    best = best_rates(curves)
-    for (optimizer, rate), (steps, values) in curves.items():
+    best, name_at = best_rates(curves), 0
+    # From the lowest end to the highest, so that each curve's name can be above the one before.
+    for (optimizer, rate), curve in sorted(curves.items(), key=lambda item: final_loss(item[1])):
+        steps, values = curve
         strong = best[optimizer] == rate
         style = {"linewidth": 2} if strong else {"linewidth": 1, "alpha": 0.45}
         color = "tab:blue" if optimizer == "Adam" else "tab:orange"
         axes.plot(steps, values, color=color, **style)
-        last = np.flatnonzero(np.isfinite(values))[-1]
-        axes.annotate(
-            f"{optimizer}, {rate}",
-            (steps[last], values[last]),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            color=color,
-            fontsize=10 if strong else 9,
-            weight="bold" if strong else "normal",
-        )
+        name_at = max(1.35 * name_at, values[np.isfinite(values)][-1])
+        weight = "bold" if strong else "normal"
+        name = f"{optimizer}, {rate}"
+        axes.text(STEPS * 1.02, name_at, name, va="center", color=color, fontsize=9, weight=weight)
     axes.set_yscale("log")
-    axes.set_xlim(0, STEPS * 1.27)  # room for the names
+    axes.set_xlim(0, STEPS * 1.32)  # room for the names
     axes.set_xticks(range(0, STEPS + 1, 1000))
     axes.set_xlabel("step")
     axes.set_ylabel("training loss per digit (log scale)")
