@@ -106,19 +106,17 @@ def shuffled(start, after, seed):
     return network
 
 
-def changes(seed, before, after, images):
+def changes(seed, before, after, h_before, h_after, h_shuffled):
     """Returns the rows of CHANGES of a network before and after training, and its activations."""
     changed = {
         name: change(getattr(before, name).numpy(), getattr(after, name).numpy())
         for name in ("W_conv1", "W_conv2", "W_fc1", "W_fc2")
     }
-    h_before = layers(before, images)
-    for what, network in ("", after), (", changes shuffled", shuffled(before, after, seed)):
-        h_after = layers(network, images)
+    for what, h in ("", h_after), (", changes shuffled", h_shuffled):
         for name in "h_pool1", "h_pool2":
-            strongest = (h[name].max((1, 2)) for h in (h_before, h_after))
+            strongest = (layer[name].max((1, 2)) for layer in (h_before, h))
             changed[f"strongest of {name}{what}"] = mean_change(*strongest)
-        changed[f"h_fc1{what}"] = mean_change(h_before["h_fc1"], h_after["h_fc1"])
+        changed[f"h_fc1{what}"] = mean_change(h_before["h_fc1"], h["h_fc1"])
     return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in changed.items()]
 
 
@@ -156,13 +154,16 @@ def main():
         start = seeds.untrained("double", seed)
         mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
         images, labels = mnist.test.images, mnist.test.labels.argmax(1)
-        rows = filters("untrained", seed, start, layers(start, images)["h_pool2"], labels)
+        h_start = layers(start, images)
+        rows = filters("untrained", seed, start, h_start["h_pool2"], labels)
         for name in EXPERIMENTS:
             train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
             network = seeds.trained(name, seed, train, args.checkpoint_dir, args.bfloat16)
-            rows += filters(name, seed, network, layers(network, images)["h_pool2"], labels)
+            h = layers(network, images)
+            rows += filters(name, seed, network, h["h_pool2"], labels)
             if name == "double":
-                changed = changes(seed, start, network, images)
+                h_shuffled = layers(shuffled(start, network, seed), images)
+                changed = changes(seed, start, network, h_start, h, h_shuffled)
         seeds.append(args.results / "changes.csv", CHANGES, changed)
         seeds.append(path, COLUMNS, rows)
         terminal.print_stdout(f"seed {seed}: done")

@@ -233,20 +233,20 @@ def dead_filters():
     found = rows("dead_filters")
     table, accuracy = [], {}
     for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
-        mine = {row["seed"]: row for row in found if row["experiment"] == name}
+        mine = {int(row["seed"]): row for row in found if row["experiment"] == name}
+        accuracy[name] = {seed: float(row["test_accuracy"]) for seed, row in mine.items()}
         counts = {
             column: np.array([int(row[column]) for row in mine.values()])
             for column in ("dead_at_start", "dead_at_end", "rare_at_start", "rare_at_end")
         }
         cells = [f"{count.sum()} / {16 * len(mine)}" for count in counts.values()]
-        accuracy[name] = {seed: float(row["test_accuracy"]) for seed, row in mine.items()}
-        table.append([words, str(len(mine)), *cells, "", ""])
-    differences = [accuracy["single-without-abs"][seed] - accuracy["single"][seed] for seed in mine]
-    line = stats.linregress(counts["rare_at_end"], differences)
-    error = stats.sem(differences)
-    table[-1][-2] = f"{np.mean(differences):+.4f} ± {error:.4f}"
-    table[-1][-1] = f"{line.intercept:+.4f} ± {line.intercept_stderr:.4f}"
-    return columns, table
+        table.append([words, str(len(mine)), *cells])
+    with_abs, without = accuracy.values()
+    cost, _ = luck.difference(luck.paired_test(with_abs, without))
+    costs = [without[seed] - with_abs[seed] for seed in without]
+    line = stats.linregress(counts["rare_at_end"], costs)  # the counts without abs, the last ones
+    no_rare = f"{line.intercept:+.4f} ± {line.intercept_stderr:.4f}"
+    return columns, [[*table[0], "", ""], [*table[1], cost, no_rare]]
 
 
 def training_accuracy():

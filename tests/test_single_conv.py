@@ -307,6 +307,33 @@ def test_the_same_seed_gives_the_same_bits(started, same_again, trained, events)
     assert figures[0] == figures[1]
 
 
+def test_rendered_digits_need_no_network_and_are_named_everywhere(tmp_path):
+    """Promise 5."""
+    args = ["--steps", 0, "--dataset", "rendered", "--log-dir", tmp_path]
+    out, _ = Running("single_conv.py", *args).result()
+    assert out.splitlines()[-1].endswith(" (rendered digits, not MNIST)")
+    assert only_run(tmp_path).name.endswith("-not-MNIST")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (["--steps", "-1"], 2, "'-1' is not an integer from 0 to 2147483647"),
+        (["--steps", "x"], 2, "'x' is not an integer from 0 to 2147483647"),
+        (["--seed", "2147483648"], 2, "is not an integer from 0 to 2147483647"),
+        (["--log-dir", "file"], 1, "file: File exists; choose another --log-dir"),
+    ],
+)
+def test_wrong_options_are_refused_before_training(small_data, tmp_path, args, code, message):
+    """Promise 4."""
+    (tmp_path / "file").write_text("mine")
+    args = ["single_conv.py", "--data-dir", small_data, "--log-dir", "logs", *args]
+    out, err = Running(*args, folder=tmp_path).result(code)
+    assert out == ""
+    assert err.splitlines()[-1].endswith(message)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 # ------------------------------------------------------------------------------------ real MNIST
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from processes import run
-from runs import only_run, posts_curve, read_events, start_training
+from runs import only_run, posts_curve, read_events, saved_steps, start_training, train
 
 from double_conv import DoubleConv
 from single_conv import SingleConv
@@ -222,3 +222,17 @@ def test_folder_deleted_during_a_run_is_one_line_that_names_resume(small_data, t
     _, err = running.result(code=1)
     message = f"{folder}: No such file or directory; --resume continues"
     assert err.splitlines()[-1].startswith(f"double_conv.py: {message}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
+def test_overwrite_deletes_nothing_if_there_is_no_room_for_the_curves(small_data, tmp_path):
+    """Promise 3."""
+    train(tmp_path, small_data, "--steps", 5)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", tmp_path / "logs"]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("needs to mount a file system")
+    try:
+        train(tmp_path, small_data, "--steps", 5, "--overwrite", code=1)
+    finally:
+        subprocess.run(["umount", tmp_path / "logs"], check=True)
+    assert saved_steps(tmp_path) == [5, 0]
