@@ -6,8 +6,9 @@ their aspect kept into a 20x20 box, anti-aliased, and placed in 28x28 by their c
 How an image is read:
 1. Colours become grey levels, along the direction in which they differ the most.
 2. What most of the image's edge is, is paper: if it is dark, the levels change signs.
-3. Strength is how much darker a pixel is than the paper. An edge of one level is clean paper, and
-   so is all paper; there is nothing to weigh, but that a thick pen's gaps may be grey.
+3. Strength is how much darker a pixel is than the paper. Clean paper has one level, and there is
+   nothing to weigh, but that a thick pen's gaps may be grey, and that what covers the edge in one
+   piece may be a shadow or a table.
 4. Otherwise the paper is what is around a pixel, in a window wider than any stroke. If ink fills
    the image, as it fills one cropped to its digit, or is thicker than any stroke, the paper is of
    one level after all: that of the thinner of the two readings, if thickness was the reason.
@@ -36,7 +37,7 @@ THICKNESS = 12  # the average of MNIST's strokes, on digits as large as COARSE
 LEAST_CONTRAST = 0.08  # of the range from black to white
 FAINTEST, FULL = 0.42, 0.75  # of the pen's strength: less is not ink; if the pen is thick
 CONTRAST = 0.6  # of the pen's strength, from no ink to full ink
-CLEAN = 0.15  # of the image's range of levels: an edge that differs less is clean paper
+CLEAN = 0.1  # of the image's range of levels: paper is clean if its middle half differs less
 FILLED = 0.25  # of the image: more ink fills it
 THICK = 0.22  # of a digit's longer side: no stroke has so much ink around a pixel
 WINDOW = 0.4  # of the image's longer side: no stroke is so thick
@@ -195,26 +196,27 @@ def ink_on_paper(pixels):
     """Tells ink from paper in pixels [h, w, 3]: float32 [h, w], from 0 (paper) to 1 (ink)."""
     grey = along_main_direction(pixels)
     coarse = reduced(grey, COARSE)
-    edge = at_edge(coarse)
-    if (edge <= otsu(coarse)).mean() > 0.5:
+    if (at_edge(coarse) <= otsu(coarse)).mean() > 0.5:
         grey, coarse = -grey, -coarse
-    if np.ptp(edge) >= CLEAN * np.ptp(coarse):
-        ink = darker_than(paper_around(coarse), grey)
-        thick = thickness(ink) >= THICK
-        if thick:
-            other = darker_than(paper_around(-coarse), -grey)
-            if thickness(other) < thickness(ink):
-                grey, coarse, ink = -grey, -coarse, other
-        if not ink.any() or (not thick and (ink > INK).mean() <= FILLED):
-            return ink
-    paper = clean_paper(coarse)
+    paper = coarse[coarse > otsu(coarse)]
+    ink = on_one_level(coarse, grey)
+    is_clean = np.ptp(np.percentile(paper, [25, 75])) < CLEAN * np.ptp(coarse)
+    if is_clean and crossings(ink) != 1:
+        return ink
+    around = darker_than(paper_around(coarse), grey)
+    if not around.any():
+        return around
+    if thickness(around) < THICK:
+        return around if (around > INK).mean() <= FILLED else ink
+    other = darker_than(paper_around(-coarse), -grey)
+    return on_one_level(-coarse, -grey) if thickness(other) < thickness(around) else ink
+
+
+def on_one_level(coarse, grey):
+    """Returns the ink, float32 [h, w], on paper of one level in grey levels [h, w]."""
+    paper = np.median(coarse[coarse > otsu(coarse)])
     ink = darker_than(paper, grey)
     return darker_than(paper, grey, FULL) if thickness(ink) >= THICK else ink
-
-
-def clean_paper(coarse):
-    """Returns the one level of the paper in grey levels [h, w]."""
-    return np.median(coarse[coarse > otsu(coarse)])
 
 
 def paper_around(coarse):
@@ -258,7 +260,8 @@ def darker_than(paper, grey, faintest=FAINTEST):
 
 def crossings(ink):
     """Returns how often ink [h, w] begins along the image's edge."""
-    return np.count_nonzero(np.diff(at_edge(ink > INK).astype(int)) > 0)
+    covered = at_edge(ink > INK)
+    return np.count_nonzero(covered & ~np.roll(covered, 1))
 
 
 def written(strength, least, faintest):
@@ -342,8 +345,8 @@ def thickness(ink):
 
 
 def at_edge(image):
-    """Returns the values along the edge of an image [h, w]: [n]."""
-    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
+    """Returns the values along the edge of an image [h, w], once around it: [n]."""
+    return np.concatenate([image[0], image[1:-1, -1], image[-1, ::-1], image[-2:0:-1, 0]])
 
 
 def reduced(image, largest):
