@@ -62,6 +62,8 @@ CHANGES = {
     "without `abs`, biases in place of 0.2": Change(FLOAT32, "single-without-abs", "single-biases"),
     "two convolutions in place of 16 `abs` filters": Change(AMD, "abs-filters-1024", "double"),
     "without dropout": Change(AMD, "double", "double-without-dropout"),
+    "without dropout, in bfloat16": Change(BFLOAT16, "double", "double-without-dropout"),
+    "first convolution frozen": Change(BFLOAT16, "double", "double-frozen-first"),
     "second convolution frozen": Change(BFLOAT16, "double", "double-frozen-second"),
     "both convolutions frozen": Change(BFLOAT16, "double", "double-frozen-both"),
 }

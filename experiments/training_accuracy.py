@@ -1,8 +1,9 @@
 """Measures the accuracy on the 55,000 digits that a network was trained on, beside the test set's.
 
-All features are kept (no dropout) in both. Appends a row per network to
-RESULTS/training_accuracy.csv; what is there already is left out, and what experiments.seeds has
-trained is not trained again.
+All features are kept (no dropout) in both. It is that of each checkpoint that was kept, the last
+five of a long run: from one to the next, it can change. Appends a row per checkpoint to
+RESULTS/training_accuracy.csv; seeds that are there already are left out, and what experiments.seeds
+has trained is not trained again.
 
 Example:
     python -m experiments.training_accuracy double double-without-dropout --seeds 1-3 --bfloat16
@@ -11,9 +12,9 @@ Example:
 import common
 from experiments import seeds
 from experiments.variants import EXPERIMENTS
-from support import terminal
+from support import checkpoints, terminal
 
-COLUMNS = ["experiment", "seed", "training_accuracy", "test_accuracy"]
+COLUMNS = ["experiment", "seed", "step", "training_accuracy", "test_accuracy"]
 
 
 def main():
@@ -23,11 +24,16 @@ def main():
     args = parser.parse_args()
     path = args.results / "training_accuracy.csv"
     for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
-        both = [common.accuracy_on(network, digits) for digits in (mnist.train, mnist.test)]
-        # Five digits: one of 55,000 is 0.00002.
-        row = [experiment, seed, f"{both[0]:.5f}", f"{both[1]:.4f}"]
-        seeds.append(path, COLUMNS, [row])
-        terminal.print_stdout(" ".join(map(str, row)))
+        kept = checkpoints.list_checkpoints(args.checkpoint_dir / f"{experiment}-{seed}")
+        new_rows = []
+        for checkpoint in reversed(kept):  # from the oldest to the newest
+            checkpoints.restore(network, checkpoint)
+            step = checkpoint.name.rpartition("-")[2]
+            training, test = (common.accuracy_on(network, d) for d in (mnist.train, mnist.test))
+            # Five digits: one of 55,000 is 0.00002.
+            new_rows.append([experiment, seed, step, f"{training:.5f}", f"{test:.4f}"])
+            terminal.print_stdout(" ".join(map(str, new_rows[-1])))
+        seeds.append(path, COLUMNS, new_rows)
 
 
 if __name__ == "__main__":
