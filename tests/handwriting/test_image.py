@@ -17,6 +17,7 @@ from processes import SMALL, run
 
 import double_conv
 from double_conv import DoubleConv
+from handwriting import evaluate
 from handwriting.image import like_mnist, read_image
 from support import figures, input_data
 from support.checkpoints import restore
@@ -492,7 +493,9 @@ def test_drawings_in_hard_conditions_are_all_read(reference_dir):
     assert wrong == {}
 
 
-def test_program_that_measures_counts_what_is_read_as_labelled(small_data, tmp_path, monkeypatch):
+def test_program_that_measures_counts_what_is_read_as_labelled(
+    small_data, tmp_path, monkeypatch, capsys
+):
     """handwriting.evaluate, with two images of which one has a wrong label."""
     monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"])
     network = DoubleConv(seed=5)
@@ -512,6 +515,9 @@ def test_program_that_measures_counts_what_is_read_as_labelled(small_data, tmp_p
     assert out.splitlines()[2:] == [row]
     assert "read as" not in err  # it may be a test set
     args += ["--details", "--data-dir", small_data, "--first", 1]
-    out, err = run("handwriting.evaluate", *args, constants=SMALL)
+    monkeypatch.setattr(evaluate, "SIZES", [28])  # the large ones take a while
+    monkeypatch.setattr("sys.argv", ["evaluate.py", *map(str, args)])
+    evaluate.main()
+    out, err = capsys.readouterr()
     assert row in out.splitlines()
     assert err.count(f"read as {digit}") == 4

@@ -343,9 +343,3 @@ def test_without_a_checkpoint_one_line_tells_how_to_get_one():
     _, err = run("handwriting", "--mistakes", code=1)
     message = "train_data-20000: no such checkpoint; double_conv.py trains one"
     assert err == f"python -m handwriting: {message}\n"
-
-
-def test_the_posts_own_network_gets_75_test_digits_wrong(reference_dir, mnist_dir):
-    where = ["--checkpoint", reference_dir / "train_data-20000", "--data-dir", mnist_dir]
-    out, _ = run("handwriting", "--mistakes", "--first", 1, *where, constants={})
-    assert out == "75 of 10,000 test digits are misclassified\n"
