@@ -66,6 +66,12 @@ CHANGES = {
     "first convolution frozen": Change(BFLOAT16, "double", "double-frozen-first"),
     "second convolution frozen": Change(BFLOAT16, "double", "double-frozen-second"),
     "both convolutions frozen": Change(BFLOAT16, "double", "double-frozen-both"),
+    "the first one trained, the second still frozen": Change(
+        BFLOAT16, "double-frozen-both", "double-frozen-second"
+    ),
+    "the second one trained, the first still frozen": Change(
+        BFLOAT16, "double-frozen-both", "double-frozen-first"
+    ),
 }
 
 

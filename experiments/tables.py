@@ -41,7 +41,13 @@ TAKEN_AWAY = [
     "4 filters",
     "10,001 steps",
 ]
-FROZEN = ["first convolution frozen", "second convolution frozen", "both convolutions frozen"]
+FROZEN = [
+    "first convolution frozen",
+    "second convolution frozen",
+    "both convolutions frozen",
+    "the first one trained, the second still frozen",
+    "the second one trained, the first still frozen",
+]
 TRY_THIS = ["without `abs`", "4 filters", "10,001 steps", "filters frozen", "without dropout"]
 SHIFTED = {
     "dense-16": "784 → 16 → 10, no convolution",
@@ -55,9 +61,11 @@ CHANGED = {
     "W_conv2": "`W_conv2`",
     "W_fc1": "`W_fc1`",
     "strongest of h_pool1": "strongest of each map in `h_pool1`",
+    "strongest of h_pool1, changes shuffled": "the same, changes shuffled",
     "strongest of h_pool2": "strongest of each map in `h_pool2`",
+    "strongest of h_pool2, changes shuffled": "the same, changes shuffled",
     "h_fc1": "`h_fc1`",
-    "h_fc1, changes shuffled": "`h_fc1`, the same changes shuffled",
+    "h_fc1, changes shuffled": "the same, changes shuffled",
 }
 
 # The tables' labels in Japanese; what is not here stays as it is.
@@ -74,7 +82,7 @@ JAPANESE = {
     "difference to the rung above ± its standard error": "1 つ上の行との差 ± 標準誤差",
     "mean difference ± its standard error": "差の平均 ± 標準誤差",
     "times its error": "差 / 標準誤差",
-    "by luck": "偶然で出る確率",
+    "by luck": "運だけで出る確率",
     "seeds worse": "下がったシード数",
     "unchanged": "変更なし",
     "changed": "変更あり",
@@ -88,19 +96,23 @@ JAPANESE = {
     "test accuracy": "テストセットの正答率",
     "the nine patches of": "9 個の部分画像",
     "lowest–highest of the 64": "2 段目の最小〜最大",
+    "above all of the first row": "1 行目の最大を超えるもの",
+    "test accuracy, mean of the five": "テストセットの正答率(5 つの平均)",
+    "test accuracy, the last": "同(最後)",
+    "difference": "差",
     "nine patches at random, with ink in the middle": "中央にインクのある、任意の 9 個",
     "14×14 random weights, without a network": "14×14 の乱数の重み(ネットワークなし)",
     "first layer's 32": "1 段目の 32 枚",
     "second layer's 64": "2 段目の 64 枚",
     "deviation of the change / at the start": "変化の標準偏差 / 学習前の標準偏差",
-    "`h_fc1`, the same changes shuffled": "`h_fc1`(同じ変化を並べ替えた場合)",
+    "the same, changes shuffled": "同(変化を並べ替えた場合)",
     "correlation with the start": "学習前との相関係数",
     "strongest of each map in `h_pool1`": "`h_pool1` の各出力画像の最大値",
     "strongest of each map in `h_pool2`": "`h_pool2` の各出力画像の最大値",
     "as trained": "学習後",
     "more without one map: mean": "1 枚を 0 にしたときの増加(平均)",
     "one digit told by one filter: mean": "1 枚で 1 つの数字を見分ける AUC(平均)",
-    "at most": "同(最大)",
+    "largest": "同(最大)",
     "best": "同(最大)",
     "row": "行",
     "ink": "インク",
@@ -134,11 +146,14 @@ JAPANESE = {
     "first convolution frozen": "1 段目の畳み込みを固定",
     "second convolution frozen": "2 段目の畳み込みを固定",
     "both convolutions frozen": "両方の畳み込みを固定",
+    "the first one trained, the second still frozen": "両方の固定から、1 段目の固定をやめる",
+    "the second one trained, the first still frozen": "両方の固定から、2 段目の固定をやめる",
     "784 → 16 → 10, no convolution": "784 → 16 → 10、畳み込みなし",
     "16 filters before it: the first network": "16 枚のフィルターを加える(1 つ目のネットワーク)",
     "1,024 features": "特徴変数を 1,024 個に増やす",
     "Adam, batches of 50, 20,001 steps": "Adam、50 個のバッチ、20,001 ステップに変える",
-    "dropout": "ドロップアウトあり",
+    "dropout": "ドロップアウトを加える",
+    "with dropout": "ドロップアウトあり",
     "no dropout": "ドロップアウトなし",
     "32 filters": "フィルターを 32 枚に増やす",
     "a second convolution and pooling: the second network": "2 段目の畳み込みとプーリングを加える",
@@ -250,22 +265,36 @@ def dead_filters():
 
 
 def training_accuracy():
-    """How many training digits the last checkpoints misread, and the test set's accuracy at last."""
-    found = rows("training_accuracy")
+    """How many training digits the last checkpoints misread, beside the test accuracy."""
+    found = sorted(rows("training_accuracy"), key=lambda row: int(row["step"]))
     steps = sorted({int(row["step"]) for row in found})
-    table = []
-    for name, label in {"double": "dropout", "double-without-dropout": "no dropout"}.items():
-        mine = [row for row in found if row["experiment"] == name]
-        for seed, group in itertools.groupby(mine, lambda row: row["seed"]):
-            group = sorted(group, key=lambda row: int(row["step"]))
-            wrong = [f"{55000 * (1 - float(row['training_accuracy'])):.0f}" for row in group]
-            table.append([label, seed, *wrong, group[-1]["test_accuracy"]])
-    return ["", "seed", *(f"{step:,}" for step in steps), "test accuracy"], table
+    table, means, lasts = [], [], []
+    for name, label in {
+        "double": "with dropout",
+        "double-without-dropout": "no dropout",
+    }.items():
+        mean_of, last_of = {}, {}
+        for seed in sorted({row["seed"] for row in found}):
+            mine = [row for row in found if (row["experiment"], row["seed"]) == (name, seed)]
+            wrong = [f"{55000 * (1 - float(row['training_accuracy'])):.0f}" for row in mine]
+            test = [float(row["test_accuracy"]) for row in mine]
+            mean_of[seed], last_of[seed] = np.mean(test), test[-1]
+            table.append([label, seed, *wrong, f"{mean_of[seed]:.4f}", f"{last_of[seed]:.4f}"])
+        means.append(mean_of)
+        lasts.append(last_of)
+    differences = [luck.difference(luck.paired_test(*both)) for both in (means, lasts)]
+    blank = [""] * len(steps)
+    table.append(["difference", "", *blank, *(mean for mean, _ in differences)])
+    table.append(["by luck", "", *blank, *(p for _, p in differences)])
+    columns = ["", "seed", *(f"{step:,}" for step in steps), "test accuracy, mean of the five"]
+    return [*columns, "test accuracy, the last"], table
 
 
 def patches():
     """How alike the nine patches of a filter are, a mean of all filters and seeds."""
-    table = []
+    table, found = [], rows("patches")
+    random = [row for row in found if (row["network"], row["layer"]) == ("random patches", "2")]
+    highest = max(float(row["correlation"]) for row in random)
     for network, label in {
         "random patches": "nine patches at random, with ink in the middle",
         "random weights": "14×14 random weights, without a network",
@@ -273,16 +302,17 @@ def patches():
         "trained": "after 20,001 steps",
         "the post's": "the post's checkpoint",
     }.items():
-        mine = [row for row in rows("patches") if row["network"] == network]
+        mine = [row for row in found if row["network"] == network]
         layer1, layer2 = (
             [float(row["correlation"]) for row in mine if row["layer"] == layer] for layer in "12"
         )
         first = f"{np.nanmean(layer1):.2f}" if layer1 else ""
         extremes = f"{np.nanmin(layer2):.2f}–{np.nanmax(layer2):.2f}"
         count = len({row["seed"] for row in mine})
-        table.append([label, str(count), first, f"{np.nanmean(layer2):.2f}", extremes])
+        above = f"{np.sum(np.array(layer2) > highest)} / {len(layer2)}"
+        table.append([label, str(count), first, f"{np.nanmean(layer2):.2f}", extremes, above])
     columns = ["the nine patches of", "seeds", "first layer's 32", "second layer's 64"]
-    return [*columns, "lowest–highest of the 64"], table
+    return [*columns, "lowest–highest of the 64", "above all of the first row"], table
 
 
 def what_changes():
@@ -313,7 +343,7 @@ def second_layer():
         numbers = np.mean([experiments.second_layer.summary(*read) for read in mine], axis=0)
         cells = ["" if np.isnan(x) else f"{x:.{n}f}" for x, n in zip(numbers, (0, 1, 0, 2, 2))]
         table.append([words, str(len(mine)), *cells])
-    columns = ["", "seeds", "mistakes of 10,000", "more without one map: mean", "at most"]
+    columns = ["", "seeds", "mistakes of 10,000", "more without one map: mean", "largest"]
     return [*columns, "one digit told by one filter: mean", "best"], table
 
 
