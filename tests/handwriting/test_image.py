@@ -162,6 +162,27 @@ def test_a_thick_pens_seven_is_nearly_a_usual_pens(pen, tolerance):
     assert_alike(like_mnist(easy_picture(400, pen * 400, 100)), usual, tolerance)
 
 
+@pytest.mark.parametrize(
+    ("points", "pen", "height", "margin"),
+    [
+        (TWO, 45, 20, 0),
+        (TWO, 55, 28, 0),
+        (SEVEN, 55, 28, 0),
+        (SEVEN, 60, 40, 0),
+        (TWO, 75, 40, 2),
+        (TWO, 80, 40, 2),
+    ],
+)
+def test_a_small_digit_of_a_thick_pen_is_read(tmp_path, points, pen, height, margin):
+    ink = draw(points, pen)
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis)) for axis in (1, 0))
+    cropped = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    width = round(height * cropped.width / cropped.height)
+    small = np.asarray(cropped.resize([width, height], Image.Resampling.BOX))
+    path = saved(grey(np.pad(small, margin)), tmp_path / "digit.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.045)
+
+
 @pytest.mark.parametrize("height", [50, 400])
 def test_a_pen_of_one_pixel_is_read_as_a_thicker_one(tmp_path, height):
     path = saved(grey(easy_picture(height, 1, 20)), tmp_path / "seven.png")
