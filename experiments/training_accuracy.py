@@ -6,7 +6,7 @@ RESULTS/training_accuracy.csv; seeds that are there already are left out, and wh
 has trained is not trained again.
 
 Example:
-    python -m experiments.training_accuracy double double-without-dropout --seeds 1-3 --bfloat16
+    python -m experiments.training_accuracy double double-without-dropout --seeds 1-6 --bfloat16
 """
 
 import common
@@ -20,7 +20,7 @@ COLUMNS = ["experiment", "seed", "step", "training_accuracy", "test_accuracy"]
 def main():
     parser = terminal.parser(__doc__)
     parser.add_argument("experiments", nargs="+", choices=EXPERIMENTS, metavar="EXPERIMENT")
-    seeds.add_options(parser, default="1-3")
+    seeds.add_options(parser, default="1-6")
     args = parser.parse_args()
     path = args.results / "training_accuracy.csv"
     for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
