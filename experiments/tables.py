@@ -93,7 +93,6 @@ JAPANESE = {
     "rare at the end": "ほとんど反応しない(学習後)",
     "the same with no rare filters, by a line": "同(回帰直線で 0 枚の場合)",
     "seed": "シード",
-    "test accuracy": "テストセットの正答率",
     "the nine patches of": "9 個の部分画像",
     "lowest–highest of the 64": "2 段目の最小〜最大",
     "above all of the first row": "1 行目の最大を超えるもの",

@@ -199,25 +199,32 @@ def ink_on_paper(pixels):
     coarse = reduced(grey, COARSE)
     if (at_edge(coarse) <= otsu(coarse)).mean() > 0.5:
         grey, coarse = -grey, -coarse
-    paper = coarse[coarse > otsu(coarse)]
-    ink = on_one_level(coarse, grey)
-    is_clean = np.ptp(np.percentile(paper, [25, 75])) < CLEAN * np.ptp(coarse)
-    if is_clean and crossings(ink) != 1:
-        return ink
+    paper = lighter(coarse)
+    if np.ptp(np.percentile(paper, [25, 75])) < CLEAN * np.ptp(coarse):
+        ink = on_one_level(paper, grey)
+        if crossings(ink) != 1:
+            return ink
     around = darker_than(paper_around(coarse), grey)
     if not around.any():
         return around
-    if thickness(around) < THICK:
-        return around if (around > INK).mean() <= FILLED else ink
-    other = darker_than(paper_around(-coarse), -grey)
-    return on_one_level(-coarse, -grey) if thickness(other) < thickness(around) else ink
+    thick = thickness(around)
+    if thick < THICK and (around > INK).mean() <= FILLED:
+        return around
+    if thick >= THICK and thickness(darker_than(paper_around(-coarse), -grey)) < thick:
+        grey, paper = -grey, lighter(-coarse)
+    return on_one_level(paper, grey)
 
 
-def on_one_level(coarse, grey):
-    """Returns the ink, float32 [h, w], on paper of one level in grey levels [h, w]."""
-    paper = np.median(coarse[coarse > otsu(coarse)])
-    ink = darker_than(paper, grey)
-    return darker_than(paper, grey, FULL) if thickness(ink) >= THICK else ink
+def lighter(coarse):
+    """Returns the grey levels, [n], of the lighter part of an image [h, w]."""
+    return coarse[coarse > otsu(coarse)]
+
+
+def on_one_level(paper, grey):
+    """Returns the ink, float32 [h, w], in grey levels [h, w] on paper whose levels [n] are one."""
+    level = np.median(paper)
+    ink = darker_than(level, grey)
+    return darker_than(level, grey, FULL) if thickness(ink) >= THICK else ink
 
 
 def paper_around(coarse):

@@ -50,6 +50,13 @@ def grey(ink):
     return Image.fromarray(np.uint8(255 - 255 * ink))
 
 
+def cropped(ink, margin=0):
+    """Crops ink [h, w] to its strokes and a margin of what is around them."""
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis)) for axis in (1, 0))
+    top, left = rows[0] - margin, columns[0] - margin
+    return ink[top : rows[-1] + 1 + margin, left : columns[-1] + 1 + margin]
+
+
 def saved(image, path, **options):
     image.save(path, **options)
     return path
@@ -175,10 +182,9 @@ def test_a_thick_pens_seven_is_nearly_a_usual_pens(pen, tolerance):
 )
 def test_a_small_digit_of_a_thick_pen_is_read(tmp_path, points, pen, height, margin):
     ink = draw(points, pen)
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis)) for axis in (1, 0))
-    cropped = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-    width = round(height * cropped.width / cropped.height)
-    small = np.asarray(cropped.resize([width, height], Image.Resampling.BOX))
+    tight = Image.fromarray(cropped(ink))
+    width = round(height * tight.width / tight.height)
+    small = np.asarray(tight.resize([width, height], Image.Resampling.BOX))
     path = saved(grey(np.pad(small, margin)), tmp_path / "digit.png")
     assert_alike(read_image(path), like_mnist(ink), 0.045)
 
@@ -282,9 +288,7 @@ def test_a_digit_that_reaches_one_edge_or_all_is_kept(tmp_path, bottom, right):
 @pytest.mark.parametrize("points", [TWO, RING], ids=["two", "ring"])
 def test_a_digit_cropped_to_its_ink_is_read(tmp_path, points, margin, light):
     ink = draw(points)
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis)) for axis in (1, 0))
-    top, left = rows[0] - margin, columns[0] - margin
-    tight = ink[top : rows[-1] + 1 + margin, left : columns[-1] + 1 + margin]
+    tight = cropped(ink, margin)
     path = saved(grey(1 - tight if light else tight), tmp_path / "digit.png")
     assert_alike(read_image(path), like_mnist(ink), 0.03)
 
