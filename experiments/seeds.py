@@ -1,16 +1,15 @@
 """Trains variants of the networks with many seeds: what does a change do, and what is luck?
 
-Appends a row per seed to RESULTS/EXPERIMENT.csv; seeds that are there already are
-left out, so an interrupted script continues where it was. On one core of an Intel
-Xeon, an experiment of 1,001 steps takes about 10 seconds a seed, one of 20,001
-steps 2 to 13 minutes.
-
-Compare accuracies of one machine and one precision only: their last digits
-depend on both.
+A change can make a network see less, or only learn more slowly. So its accuracy on the test set is
+measured on the way, at 100, 200, 500, 1,000, 2,000, 5,000, 10,000, ... steps and at the last one.
+Appends a row per seed and step to RESULTS/EXPERIMENT.csv, and keeps the network in
+RESULTS/networks. What is there already is not trained again, and an interrupted script continues
+where it was. `python -m experiments.compare` compares two experiments.
 
 Example:
-    python -m experiments.seeds single --seeds 1-100 --results my-results
-    python -m experiments.seeds double-frozen-both --seeds 1-3 --bfloat16 --results my-results
+    python -m experiments.seeds single --seeds 1-5
+    python -m experiments.seeds single-without-abs --seeds 1-5
+    python -m experiments.compare single single-without-abs
 """
 
 import argparse
@@ -19,36 +18,76 @@ import datetime
 import platform
 from pathlib import Path
 
+import numpy as np
+
 import common
 from experiments.variants import EXPERIMENTS
 from support import checkpoints, fast_ops, input_data, machine, terminal
+from support.files import check_folder
 from support.quiet import tf
 
-FOLDER = Path(__file__).parent / "results"
-MACHINE = ["cpu", "python", "tensorflow", "date"]  # the last columns of every CSV file
-COLUMNS = ["seed", "test_accuracy", "precision"]
+PUBLISHED = Path(__file__).parent / "results"  # what the pages' tables are made from
+MACHINE = ["precision", "cpu", "python", "tensorflow", "date"]  # the last columns of every CSV file
+COLUMNS = ["seed", "step", "test_accuracy", "mean_of_five"]
+POINTS = [100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000]  # steps
 
 
-def trained(experiment, seed, train, folder=None, bfloat16=False):
-    """Trains an experiment's network on a DataSet, and returns it.
+def measured_at(step):
+    """Returns the steps whose accuracies' mean is taken for this one: at 96, 97, 98, 99 and 100%.
 
-    Checkpoints are saved in a subfolder of `folder`; a network that is there already is restored.
+    From one step to the next, an accuracy jumps by up to half a per cent.
     """
-    make, steps, batch_size, dropout = EXPERIMENTS[experiment]
+    return sorted({step - step * k // 100 for k in range(5)})
+
+
+def trained(experiment, seed, mnist, args):
+    """Trains an experiment's network, and returns it.
+
+    Appends rows of COLUMNS to RESULTS/EXPERIMENT.csv, as soon as they are known. The network is
+    saved every 1,000 steps; one that is there already is only restored. `mnist` are DataSets with
+    this seed, `args` the options of add_options.
+    """
+    experiment_, last = EXPERIMENTS[experiment], last_step(experiment, args)
     network = untrained(experiment, seed)
-    first = 0
-    if folder:
-        settings = {"network": make.__name__, "seed": seed, "bfloat16": bfloat16}
-        saver = checkpoints.Saver(folder / f"{experiment}-{seed}", network, settings)
-        first, run = saver.begin(steps - 1, resume=True, overwrite=False)
-        train.skip(first, batch_size)
-    with fast_ops.bfloat16(bfloat16):
-        for i in terminal.progress(range(first, steps)):
-            dropout_seed = {"dropout_seed": [seed, i]} if dropout else {}
-            network.train_step(*train.next_batch(batch_size), **dropout_seed)
-            if folder and i % 1000 == 0:
+    settings = {
+        "network": experiment_.network.__name__,
+        "seed": seed,
+        "bfloat16": args.bfloat16,
+        "data": mnist.name,
+    }
+    saver = checkpoints.Saver(folder_of(experiment, seed, args), network, settings)
+    first, run = saver.begin(last, resume=True, overwrite=False)
+    mnist.train.skip(first, experiment_.batch_size)
+    path = args.results / f"{experiment}.csv"
+    points = [point for point in POINTS if point < last] + [last]
+    accuracies = {}  # of the steps around the next point
+
+    with fast_ops.bfloat16(args.bfloat16):
+        for i in terminal.progress(range(first, last + 1)):
+            dropout_seed = {"dropout_seed": [seed, i]} if experiment_.dropout else {}
+            network.train_step(*mnist.train.next_batch(experiment_.batch_size), **dropout_seed)
+            if any(i in measured_at(point) for point in points):
+                accuracies[i] = common.accuracy_on(network, mnist.test)
+            if i in points:
+                if not has_row(path, seed=seed, step=i):
+                    mean = np.mean([accuracies[step] for step in measured_at(i)])
+                    row = [seed, i, f"{accuracies[i]:.4f}", f"{mean:.5f}"]
+                    append(path, COLUMNS, [row], args.bfloat16)
+                accuracies = {}
+            # Not between two steps of one mean: whoever continues from there has the first one.
+            if i == last or (i % 1000 == 0 and not accuracies):
                 saver.save(i, run)
     return network
+
+
+def last_step(experiment, args):
+    """Returns the last step of an experiment's training: --steps, if it was given."""
+    return EXPERIMENTS[experiment].last if args.steps is None else args.steps
+
+
+def folder_of(experiment, seed, args):
+    """Returns the folder of a network's checkpoints."""
+    return args.results / "networks" / f"{experiment}-{seed}-{last_step(experiment, args)}"
 
 
 def untrained(experiment, seed):
@@ -64,15 +103,16 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def missing(path, seeds, **values):
-    """Yields the seeds that have no row in a CSV file, and reports those that have one.
+def has_row(path, **values):
+    """Tells whether a CSV file has a row with these values, e.g. experiment="double", seed=1."""
+    wanted = {column: str(value) for column, value in values.items()}.items()
+    return any(wanted <= row.items() for row in rows(path))
 
-    `values` are what else is in such a row, e.g. experiment="double".
-    """
-    table = rows(path)
+
+def missing(path, seeds, **values):
+    """Yields the seeds that have no row with these values in a CSV file, and reports the others."""
     for seed in seeds:
-        wanted = values | {"seed": str(seed)}
-        if any(wanted.items() <= row.items() for row in table):
+        if has_row(path, seed=seed, **values):
             name = "".join(f"{value}, " for value in values.values())
             terminal.print_stderr(f"{name}seed {seed}: already in {path}")
         else:
@@ -84,18 +124,17 @@ def networks(experiments, path, args):
 
     `args` are the options of add_options; what experiments.seeds has trained is not trained again.
     """
+    check_folder(args.results, "--results")
     for experiment in experiments:
         for seed in missing(path, args.seeds, experiment=experiment):
             mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-            network = trained(experiment, seed, mnist.train, args.checkpoint_dir, args.bfloat16)
-            yield experiment, seed, mnist, network
+            yield experiment, seed, mnist, trained(experiment, seed, mnist, args)
 
 
-def append(path, columns, new_rows):
+def append(path, columns, new_rows, bfloat16):
     """Appends rows to a CSV file, each with the MACHINE; the columns' names first if it is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    measured_on = [machine.cpu(), platform.python_version()]
-    measured_on += [tf.__version__, datetime.date.today()]
+    measured_on = ["bfloat16" if bfloat16 else "float32", machine.cpu()]
+    measured_on += [platform.python_version(), tf.__version__, datetime.date.today()]
     is_new = not path.exists()
     with open(path, "a", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -125,12 +164,10 @@ def add_options(parser, default):
         help=f"seeds to train with (default: {default})",
     )
     parser.add_argument(
-        "--checkpoint-dir",
-        type=terminal.path,
-        default="seeds",
-        metavar="DIR",
-        help="folder for the trained networks; those in it are not trained again (default: "
-        "%(default)s)",
+        "--steps",
+        type=terminal.integer(0),
+        metavar="STEPS",
+        help="the last step (default: 10000 for variants of the first network, 20000 for others)",
     )
     add_result_options(parser)
 
@@ -142,10 +179,10 @@ def add_result_options(parser):
     )
     parser.add_argument(
         "--results",
-        type=terminal.path,
-        default=FOLDER,
+        type=checkpoints.path,
+        default="my-results",
         metavar="DIR",
-        help="folder for the CSV file (default: experiments/results)",
+        help="folder for the CSV files and the trained networks (default: %(default)s)",
     )
 
 
@@ -159,15 +196,16 @@ def options():
 
 def main():
     args = options()
-    name, folder = args.experiment, args.checkpoint_dir
-    precision = "bfloat16" if args.bfloat16 else "float32"
+    check_folder(args.results, "--results")
+    name, last = args.experiment, last_step(args.experiment, args)
     path = args.results / f"{name}.csv"
-    for seed in missing(path, args.seeds):
+    for seed in missing(path, args.seeds, step=last):
         mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-        network = trained(name, seed, mnist.train, folder, args.bfloat16)
-        test_accuracy = common.accuracy_on(network, mnist.test)
-        append(path, COLUMNS, [[seed, f"{test_accuracy:.4f}", precision]])
-        terminal.print_stdout(f"{name}, seed {seed}: test accuracy {test_accuracy:.4f}")
+        trained(name, seed, mnist, args)
+        for row in rows(path):
+            if row["seed"] == str(seed):
+                text = "{step} steps: test accuracy {test_accuracy}, mean of five {mean_of_five}"
+                terminal.print_stdout(f"{name}, seed {seed}, {text.format(**row)}")
 
 
 if __name__ == "__main__":
