@@ -1,4 +1,4 @@
-"""Draws docs/images/curves.png: our learning curves against the post's.
+"""Draws curves.png: our learning curves against the post's.
 
 The post's, recorded from its unchanged programs, are in runs beside ours in the log folders.
 
@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from experiments import IMAGES
 from support import figures, summaries, terminal
 from support.quiet import plt, tf
 
@@ -66,8 +65,11 @@ def draw(runs):
 def main():
     parser = terminal.parser(__doc__)
     parser.add_argument("runs", nargs=2, type=terminal.path, metavar="RUN")
+    figures.add_figure_dir(parser, default="my-results")
     args = parser.parse_args()
-    figures.save([draw(map(Path.resolve, args.runs))], [IMAGES / "curves.png"], dpi=110)
+    path = args.figure_dir / "curves.png"
+    figures.check_png(path, "--figure-dir")
+    figures.save([draw(map(Path.resolve, args.runs))], [path], dpi=110)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ it. Appends a row per network to RESULTS/dead_filters.csv; what experiments.seed
 not trained again.
 
 Example:
-    python -m experiments.dead_filters --seeds 1-30
+    python -m experiments.dead_filters --seeds 1-30 --steps 1000
+    python -m experiments.dead_filters --seeds 1-10
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ from support import terminal
 
 EXPERIMENTS = ["single", "single-without-abs"]
 COUNTS = ["dead_at_start", "rare_at_start", "dead_at_end", "rare_at_end"]
-COLUMNS = ["experiment", "seed", *COUNTS, "test_accuracy"]
+COLUMNS = ["experiment", "seed", "step", *COUNTS, "test_accuracy"]
 
 
 def count(network, images):
@@ -38,8 +39,9 @@ def main():
     for experiment, seed, mnist, after in seeds.networks(EXPERIMENTS, path, args):
         before, images = seeds.untrained(experiment, seed), mnist.test.images
         counts = [*count(before, images), *count(after, images)]
-        row = [experiment, seed, *counts, f"{common.accuracy_on(after, mnist.test):.4f}"]
-        seeds.append(path, COLUMNS, [row])
+        step = seeds.last_step(experiment, args)
+        row = [experiment, seed, step, *counts, f"{common.accuracy_on(after, mnist.test):.4f}"]
+        seeds.append(path, COLUMNS, [row], args.bfloat16)
         terminal.print_stdout(" ".join(map(str, row)))
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 import common
 from double_conv import DoubleConv
-from experiments import networks
+from experiments.both_networks import parser, trained_networks
+from experiments.network_pictures import INDEX
 from single_conv import SingleConv
 from support import terminal
 
@@ -96,7 +97,7 @@ def print_single(trained, test):
     for name, part in parts.items():
         print(f"0, {name}, ink: {shares(ink, part)}")
         print(f"0, {name}: {shares(zero, part)}")
-    y_conv = layers.y_conv.numpy()[networks.INDEX]
+    y_conv = layers.y_conv.numpy()[INDEX]
     first, second = y_conv.argsort()[:-3:-1]
     print(f"the picture's digit: {first} {y_conv[first]:.0%}, {second} {y_conv[second]:.0%}")
 
@@ -126,11 +127,12 @@ def print_double(trained, test):
     print(f"the label is second: {np.sum(order[wrong, -2] == labels[wrong])}")
     print(f"median probability, mistakes: {np.median(p[wrong]):.2f}")
     print(f"median probability, others: {np.median(p[~wrong]):.6f}")
-    print(f"mistakes with more than 90%: {np.sum(p[wrong] > 0.9)}")
+    for more, what in (p > 0.9, "more than 90%"), (p <= 0.9, "90% or less"):
+        print(f"digits with {what}: {np.sum(more)}, of these mistakes: {np.sum(more & wrong)}")
 
 
 def main():
-    single, double, mnist = networks.trained_networks(networks.options(__doc__))
+    single, double, mnist = trained_networks(parser(__doc__).parse_args())
     print(f"## The first network\n\ndata: {mnist.name}")
     print_single(single, mnist.test)
     print("\n## The second network\n")

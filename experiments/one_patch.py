@@ -6,7 +6,7 @@ as it starts: by the chain rule, layer by layer, and by tf.GradientTape. Also dr
 first example.
 
 Example:
-    python -m experiments.one_patch > experiments/results/one_patch.txt
+    python -m experiments.one_patch
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 import common
-from experiments import IMAGES, networks
+from experiments.both_networks import activations
 from single_conv import SingleConv, batch_size
 from support import figures, input_data, terminal
 from support.quiet import plt, tf
@@ -91,32 +91,32 @@ def unpool(delta, h_conv1):
 
 
 class WayBack(NamedTuple):
-    """The loss's derivatives, from the last layer to the first."""
+    """The loss's derivatives with respect to each layer, from the last layer to the first."""
 
-    logits: np.ndarray  # [10]
-    h_fc1: np.ndarray  # [16]
-    h_pool1: np.ndarray  # of FILTER's map: [14, 14]
-    h_conv1: np.ndarray  # [28, 28]
-    c: np.ndarray  # [28, 28]
+    d_logits: np.ndarray  # [10]
+    d_h_fc1: np.ndarray  # [16]
+    d_h_pool1: np.ndarray  # of FILTER's map: [14, 14]
+    d_h_conv1: np.ndarray  # [28, 28]
+    d_c: np.ndarray  # [28, 28]
 
 
 def way_back(network, image, label):
     """Returns the loss's derivatives by the chain rule: image [28, 28], label one-hot [10]."""
-    h = networks.activations(network, image.reshape(784))
+    h = activations(network, image.reshape(784))
     h_map = h.h_conv1[:, :, FILTER - 1]
     W_fc1 = network.W_fc1.numpy().reshape(14, 14, 16, 16)[:, :, FILTER - 1]  # of this map
 
-    logits = h.y_conv - label
-    h_fc1 = network.W_fc2.numpy() @ logits
-    h_pool1 = W_fc1 @ (h_fc1 * (h.h_fc1 > 0))
-    h_conv1 = unpool(h_pool1, h_map)
-    c = h_conv1 * (h_map > 0) * np.sign(sums(network, image))
-    return WayBack(logits, h_fc1, h_pool1, h_conv1, c)
+    d_logits = h.y_conv - label
+    d_h_fc1 = network.W_fc2.numpy() @ d_logits
+    d_h_pool1 = W_fc1 @ (d_h_fc1 * (h.h_fc1 > 0))
+    d_h_conv1 = unpool(d_h_pool1, h_map)
+    d_c = d_h_conv1 * (h_map > 0) * np.sign(sums(network, image))
+    return WayBack(d_logits, d_h_fc1, d_h_pool1, d_h_conv1, d_c)
 
 
 def gradient_by_hand(network, image, label):
     """Returns the loss's derivative for FILTER's weights, [5, 5]: the sum over all positions."""
-    delta, x = way_back(network, image, label).c, patches(image)
+    delta, x = way_back(network, image, label).d_c, patches(image)
     return sum(delta[i, j] * x[i, j] for i, j in np.ndindex(delta.shape))
 
 
@@ -177,24 +177,24 @@ def print_way_back(network, image, label):
     They are those of the position that passes the most back, of the feature through which most of
     it goes, and of the label's digit.
     """
-    h, back = networks.activations(network, image.reshape(784)), way_back(network, image, label)
-    i, j = np.unravel_index(np.abs(back.c).argmax(), back.c.shape)
-    m, digit = np.abs(back.h_fc1 * (h.h_fc1 > 0)).argmax(), label.argmax()
+    h, back = activations(network, image.reshape(784)), way_back(network, image, label)
+    i, j = np.unravel_index(np.abs(back.d_c).argmax(), back.d_c.shape)
+    m, digit = np.abs(back.d_h_fc1 * (h.h_fc1 > 0)).argmax(), label.argmax()
     print(f"\nthe first training digit:\n{digit_as_text(image)}")
     print_weights(f"ink around row {i}, column {j}", patches(image)[i, j])
     print_weights(f"weights of filter {FILTER} before training", W_conv1(network))
 
     rows = [
         ["`c = conv2d(x_image, W_conv1)`", sums(network, image)[i, j]]
-        + ["`h_conv1 * (h.h_conv1 > 0) * sign(c)`", back.c[i, j]],
+        + ["`d_c = d_h_conv1 * (h_conv1 > 0) * sign(c)`", back.d_c[i, j]],
         ["`h_conv1 = relu(abs(c) - 0.2)`", h.h_conv1[i, j, FILTER - 1]]
-        + ["`unpool(h_pool1, h.h_conv1)`", back.h_conv1[i, j]],
+        + ["`d_h_conv1 = unpool(d_h_pool1, h_conv1)`", back.d_h_conv1[i, j]],
         ["`h_pool1 = max_pool_2x2(h_conv1)`", h.h_pool1[i // 2, j // 2, FILTER - 1]]
-        + ["`W_fc1 @ (h_fc1 * (h.h_fc1 > 0))`", back.h_pool1[i // 2, j // 2]],
+        + ["`d_h_pool1 = W_fc1 @ (d_h_fc1 * (h_fc1 > 0))`", back.d_h_pool1[i // 2, j // 2]],
         ["`h_fc1 = relu(matmul(h_pool1_flat, W_fc1) + b_fc1)`", h.h_fc1[m]]
-        + ["`W_fc2 @ logits`", back.h_fc1[m]],
+        + ["`d_h_fc1 = W_fc2 @ d_logits`", back.d_h_fc1[m]],
         ["`logits = matmul(h_fc1, W_fc2) + b_fc2`", h.logits[digit]]
-        + ["`y_conv - label`", back.logits[digit]],
+        + ["`d_logits = y_conv - label`", back.d_logits[digit]],
         ["`y_conv = softmax(logits)`", h.y_conv[digit], "", None],
     ]
     rows = [
@@ -204,8 +204,8 @@ def print_way_back(network, image, label):
         "way-back", ["forward, from top to bottom", "", "back, from bottom to top", ""], rows
     )
     print(f"\nfeature {m + 1}; features above 0: {np.count_nonzero(h.h_fc1)}")
-    print(f"positions that pass something back: {np.count_nonzero(back.c)} of {back.c.size}")
-    here = back.c[i, j] * patches(image)[i, j, 0, 4]
+    print(f"positions that pass something back: {np.count_nonzero(back.d_c)} of {back.d_c.size}")
+    here = back.d_c[i, j] * patches(image)[i, j, 0, 4]
     print(f"what this position passes to the weight at the upper right: {here:.4f}")
     print_weights("the digit's gradient by hand", gradient_by_hand(network, image, label))
     by_tape = gradient_by_tape(network, image.reshape(1, 784), label[None])
@@ -263,12 +263,15 @@ def draw_slide(image):
 def main():
     parser = terminal.parser(__doc__)
     terminal.add_data_options(parser)
+    figures.add_figure_dir(parser, default="my-results")
     args = parser.parse_args()
+    path = args.figure_dir / "slide.png"
+    figures.check_png(path, "--figure-dir")
     mnist = input_data.read_data_sets(args.data_dir, args.dataset)
     print(f"data: {mnist.name}")
     image = mnist.test.images[0].reshape(28, 28)
     print_slide(image)
-    figures.save([draw_slide(image)], [IMAGES / "slide.png"], dpi=150)
+    figures.save([draw_slide(image)], [path], dpi=150)
     images, labels = mnist.train.next_batch(batch_size)
     network = SingleConv()
     print(f"\ntest accuracy before training: {common.accuracy_on(network, mnist.test):.4f}")

@@ -6,7 +6,7 @@ are left out. The picture is drawn from the file: the best rate of each, by the 
 last 500 steps, strong, the others faint.
 
 Example:
-    python -m experiments.optimizers --bfloat16
+    python -m experiments.optimizers
 """
 
 import itertools
@@ -14,8 +14,9 @@ import itertools
 import numpy as np
 
 import double_conv
-from experiments import IMAGES, seeds
+from experiments import seeds
 from support import fast_ops, figures, input_data, terminal
+from support.files import check_folder
 from support.quiet import plt, tf
 
 SEED, STEPS, MEAN_OF, LAST = 1, 5000, 50, 500
@@ -24,7 +25,7 @@ OPTIMIZERS = {
     "gradient descent": tf.compat.v1.train.GradientDescentOptimizer,
 }
 RATES = ["1e-4", "1e-3", "1e-2"]  # the post's is Adam's 1e-4
-COLUMNS = ["optimizer", "rate", "seed", "step", "loss", "precision"]
+COLUMNS = ["optimizer", "rate", "seed", "step", "loss"]
 
 
 def losses(optimizer, rate, seed, train, steps):
@@ -95,9 +96,11 @@ def main():
     parser = terminal.parser(__doc__)
     terminal.add_data_dir(parser)
     seeds.add_result_options(parser)
+    figures.add_figure_dir(parser, default="my-results")
     args = parser.parse_args()
-    path = args.results / "optimizers.csv"
-    precision = "bfloat16" if args.bfloat16 else "float32"
+    path, picture = args.results / "optimizers.csv", args.figure_dir / "optimizers.png"
+    figures.check_png(picture, "--figure-dir")
+    check_folder(args.results, "--results")
     for optimizer, rate in itertools.product(OPTIMIZERS, RATES):
         for seed in seeds.missing(path, [SEED], optimizer=optimizer, rate=rate):
             train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
@@ -105,12 +108,12 @@ def main():
                 per_digit = losses(optimizer, rate, seed, train, STEPS)
             means = per_digit.reshape(-1, MEAN_OF).mean(1)
             rows = [
-                [optimizer, rate, seed, MEAN_OF * (k + 1), f"{loss:.4f}", precision]
+                [optimizer, rate, seed, MEAN_OF * (k + 1), f"{loss:.4f}"]
                 for k, loss in enumerate(means)
             ]
-            seeds.append(path, COLUMNS, rows)
+            seeds.append(path, COLUMNS, rows, args.bfloat16)
             terminal.print_stdout(f"{optimizer}, {rate}: {means[-LAST // MEAN_OF :].mean():.4f}")
-    figures.save([draw(read(path))], [IMAGES / "optimizers.png"], dpi=150)
+    figures.save([draw(read(path))], [picture], dpi=150)
 
 
 if __name__ == "__main__":

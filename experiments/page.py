@@ -1,4 +1,4 @@
-"""A page on which experiments/networks.py draws a network, layer by layer."""
+"""A page on which experiments/network_pictures.py draws a network, layer by layer."""
 
 import contextlib
 

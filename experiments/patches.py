@@ -12,15 +12,16 @@ first eight filters of the second layer of the first seed, untrained and trained
 A patch of equal pixels has no correlation with any; its pairs are left out.
 
 Example:
-    python -m experiments.patches --seeds 1-3 --bfloat16 --the-posts /reference/train_data-20000
+    python -m experiments.patches --seeds 1-3 --the-posts /reference/train_data-20000
 """
 
 import numpy as np
 
 from common import weight_variable
 from double_conv import DoubleConv
-from experiments import IMAGES, seeds
+from experiments import seeds
 from support import checkpoints, figures, input_data, terminal
+from support.files import check_folder
 from support.quiet import plt, tf
 from visualize_filters import patches_of_both_layers, strongest_patches
 
@@ -118,13 +119,17 @@ def main():
         metavar="CHECKPOINT",
         help="checkpoint of the post's own program, whose network is measured too",
     )
+    figures.add_figure_dir(parser, default="my-results")
     args = parser.parse_args()
+    picture = args.figure_dir / "patches_control.png"
+    figures.check_png(picture, "--figure-dir")
     test = input_data.read_data_sets(args.data_dir, "mnist").test
+    check_folder(args.results, "--results")
     path, first = args.results / "patches.csv", args.seeds[0]
     missing = list(seeds.missing(path, args.seeds, network="trained"))
     for seed in dict.fromkeys([first, *missing]):  # the picture needs the first one in any case
-        train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
-        network = seeds.trained("double", seed, train, args.checkpoint_dir, args.bfloat16)
+        mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
+        network = seeds.trained("double", seed, mnist, args)
         trained = patches_of_both_layers(network, test.images)
         untrained = patches_of_both_layers(seeds.untrained("double", seed), test.images)
         if seed in missing:
@@ -132,17 +137,17 @@ def main():
             rows += correlations("random weights", seed, 2, of_random_weights(test.images, seed))
             rows += of_both_layers("untrained", seed, untrained)
             rows += of_both_layers("trained", seed, trained)
-            seeds.append(path, COLUMNS, rows)
+            seeds.append(path, COLUMNS, rows, args.bfloat16)
         if seed == first:
             figure = draw(untrained[1][:SHOWN], trained[1][:SHOWN], seed)
-            figures.save([figure], [IMAGES / "patches_control.png"], dpi=150)
+            figures.save([figure], [picture], dpi=150)
     if args.the_posts and THE_POSTS in [row["network"] for row in seeds.rows(path)]:
         terminal.print_stderr(f"{THE_POSTS}: already in {path}")
     elif args.the_posts:
         network = DoubleConv()
         checkpoints.restore(network, args.the_posts)
         layers = patches_of_both_layers(network, test.images)
-        seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", layers))
+        seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", layers), bfloat16=False)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ The networks: double; double-frozen-second and double-frozen-both, whose second 
 and whose readouts are trained; and "untrained", the random start of double, whose AUC alone is
 measured. Appends a row per filter to RESULTS/second_layer.csv, and how much training changed each
 variable and the activations to RESULTS/changes.csv, with a control: the activations of a network
-in which the same changes are shuffled among each variable's numbers. Seeds that are there already
+in which the same changes are shuffled among each variable's numbers; that network's accuracy goes
+to RESULTS/shuffled.csv. Seeds that are there already
 are left out, and what experiments.seeds has trained is not trained again.
 
 Example:
-    python -m experiments.second_layer --seeds 1-3 --bfloat16
+    python -m experiments.second_layer --seeds 1-3
 """
 
 import numpy as np
@@ -23,6 +24,7 @@ import common
 from double_conv import DoubleConv
 from experiments import seeds
 from support import input_data, terminal
+from support.files import check_folder
 
 EXPERIMENTS = ["double", "double-frozen-second", "double-frozen-both"]
 COLUMNS = [
@@ -33,6 +35,7 @@ COLUMNS = [
     *(f"auc_{digit}" for digit in range(10)),
 ]
 CHANGES = ["seed", "what", "deviation_at_start", "deviation_of_change", "correlation"]
+SHUFFLED = ["seed", "test_accuracy", "test_accuracy_shuffled"]
 
 
 def layers(network, images):
@@ -60,12 +63,11 @@ def mistakes_without(network, h_pool2, labels):
 
 def auc(responses, labels):
     """Returns the AUC of each digit against all others, float [10], for responses [n]."""
-    ranks = stats.rankdata(responses)  # a tie counts half
     aucs = []
     for digit in range(10):
-        mine = labels == digit
-        count, others = mine.sum(), (~mine).sum()
-        aucs.append((ranks[mine].sum() - count * (count + 1) / 2) / (count * others))
+        mine, others = responses[labels == digit], responses[labels != digit]
+        pairs_won = stats.mannwhitneyu(mine, others).statistic  # a tie counts half
+        aucs.append(pairs_won / (len(mine) * len(others)))
     return np.array(aucs)
 
 
@@ -149,6 +151,7 @@ def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-3")
     args = parser.parse_args()
+    check_folder(args.results, "--results")
     path = args.results / "second_layer.csv"
     for seed in seeds.missing(path, args.seeds):
         start = seeds.untrained("double", seed)
@@ -157,15 +160,18 @@ def main():
         h_start = layers(start, images)
         rows = filters("untrained", seed, start, h_start["h_pool2"], labels)
         for name in EXPERIMENTS:
-            train = input_data.read_data_sets(args.data_dir, "mnist", seed).train
-            network = seeds.trained(name, seed, train, args.checkpoint_dir, args.bfloat16)
+            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)  # each from batch 0
+            network = seeds.trained(name, seed, mnist, args)
             h = layers(network, images)
             rows += filters(name, seed, network, h["h_pool2"], labels)
             if name == "double":
-                h_shuffled = layers(shuffled(start, network, seed), images)
-                changed = changes(seed, start, network, h_start, h, h_shuffled)
-        seeds.append(args.results / "changes.csv", CHANGES, changed)
-        seeds.append(path, COLUMNS, rows)
+                other = shuffled(start, network, seed)
+                changed = changes(seed, start, network, h_start, h, layers(other, images))
+                both = (common.accuracy_on(n, mnist.test) for n in (network, other))
+                accuracies = [seed, *(f"{accuracy:.4f}" for accuracy in both)]
+        seeds.append(args.results / "changes.csv", CHANGES, changed, args.bfloat16)
+        seeds.append(args.results / "shuffled.csv", SHUFFLED, [accuracies], args.bfloat16)
+        seeds.append(path, COLUMNS, rows, args.bfloat16)
         terminal.print_stdout(f"seed {seed}: done")
 
 

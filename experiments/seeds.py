@@ -113,8 +113,8 @@ def missing(path, seeds, **values):
     """Yields the seeds that have no row with these values in a CSV file, and reports the others."""
     for seed in seeds:
         if has_row(path, seed=seed, **values):
-            name = "".join(f"{value}, " for value in values.values())
-            terminal.print_stderr(f"{name}seed {seed}: already in {path}")
+            what = "".join(f"{column} {value}, " for column, value in values.items())
+            terminal.print_stderr(f"{what}seed {seed}: already in {path}")
         else:
             yield seed
 
@@ -126,7 +126,8 @@ def networks(experiments, path, args):
     """
     check_folder(args.results, "--results")
     for experiment in experiments:
-        for seed in missing(path, args.seeds, experiment=experiment):
+        last = last_step(experiment, args)
+        for seed in missing(path, args.seeds, experiment=experiment, step=last):
             mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
             yield experiment, seed, mnist, trained(experiment, seed, mnist, args)
 

@@ -5,20 +5,20 @@ direction and distance; what is there already is left out, and what experiments.
 is not trained again.
 
 Example:
-    python -m experiments.shifts single dense-16 single-upper-left single-mean
-    python -m experiments.shifts double --seeds 1-3 --bfloat16
+    python -m experiments.shifts single dense-16 --steps 1000
+    python -m experiments.shifts single single-upper-left single-mean
+    python -m experiments.shifts double --seeds 1-3
 """
 
 import numpy as np
 
 import common
 from experiments import seeds
-from experiments.variants import EXPERIMENTS
 from support import terminal
 
 DIRECTIONS = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}  # rows, columns
 PIXELS = range(5)
-COLUMNS = ["experiment", "seed", "direction", "pixels", "test_accuracy"]
+COLUMNS = ["experiment", "seed", "step", "direction", "pixels", "test_accuracy"]
 
 
 def moved(images, direction, pixels):
@@ -44,16 +44,17 @@ def accuracies(network, test):
 
 def main():
     parser = terminal.parser(__doc__)
-    parser.add_argument("experiments", nargs="+", choices=EXPERIMENTS, metavar="EXPERIMENT")
+    parser.add_argument("experiments", nargs="+", choices=seeds.EXPERIMENTS, metavar="EXPERIMENT")
     seeds.add_options(parser, default="1-5")
     args = parser.parse_args()
     path = args.results / "shifts.csv"
     for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
+        step = seeds.last_step(experiment, args)
         rows = [
-            [experiment, seed, direction, pixels, f"{accuracy:.4f}"]
+            [experiment, seed, step, direction, pixels, f"{accuracy:.4f}"]
             for direction, pixels, accuracy in accuracies(network, mnist.test)
         ]
-        seeds.append(path, COLUMNS, rows)
+        seeds.append(path, COLUMNS, rows, args.bfloat16)
         terminal.print_stdout(f"{experiment}, seed {seed}: done")
 
 

@@ -17,38 +17,15 @@ import re
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 import experiments.second_layer
-from experiments import luck, seeds
+from experiments import compare, comparisons, seeds
+from experiments.compare import difference
 from support import terminal
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
-# Of luck.CHANGES: what the guide takes away from the first network, freezes in the second one, and
-# what the README lets you try.
-TAKEN_AWAY = [
-    "without `abs`",
-    "0 in place of 0.2",
-    "0.1 in place of 0.2",
-    "0.4 in place of 0.2",
-    "biases in place of `abs` and 0.2",
-    "without `abs`, biases in place of 0.2",
-    "each block's upper left pixel in place of its maximum",
-    "each block's mean in place of its maximum",
-    "filters frozen",
-    "4 filters",
-    "10,001 steps",
-]
-FROZEN = [
-    "first convolution frozen",
-    "second convolution frozen",
-    "both convolutions frozen",
-    "the first one trained, the second still frozen",
-    "the second one trained, the first still frozen",
-]
-TRY_THIS = ["without `abs`", "4 filters", "10,001 steps", "filters frozen", "without dropout"]
 SHIFTED = {
     "dense-16": "784 → 16 → 10, no convolution",
     "single": "the first network",
@@ -91,14 +68,10 @@ JAPANESE = {
     "dead at the end": "死んだフィルター(学習後)",
     "rare at the start": "ほとんど反応しない(学習前)",
     "rare at the end": "ほとんど反応しない(学習後)",
-    "the same with no rare filters, by a line": "同(回帰直線で 0 枚の場合)",
-    "seed": "シード",
     "the nine patches of": "9 個の部分画像",
     "lowest–highest of the 64": "2 段目の最小〜最大",
     "above all of the first row": "1 行目の最大を超えるもの",
     "test accuracy, mean of the five": "テストセットの正答率(5 つの平均)",
-    "test accuracy, the last": "同(最後)",
-    "difference (by luck)": "差(運だけで出る確率)",
     "nine patches at random, with ink in the middle": "中央にインクのある、無作為に選んだ 9 個",
     "14×14 random weights, without a network": "14×14 の乱数の重み(ネットワークなし)",
     "first layer's 32": "1 段目の 32 枚",
@@ -128,95 +101,122 @@ JAPANESE = {
     "one layer, test accuracy": "畳み込み 1 層の正答率",
     "two layers, test accuracy": "畳み込み 2 層の正答率",
     "the post's program's checkpoint, restored here": "記事のチェックポイントを読み込む",
-    "without `abs`": "`abs` を外す",
-    "4 filters": "フィルターを 4 枚にする",
-    "filters frozen": "フィルターを初期値に固定する",
-    "10,001 steps": "10,001 ステップに増やす",
-    "0 in place of 0.2": "0.2 を 0 にする",
-    "0.1 in place of 0.2": "0.2 を 0.1 にする",
-    "0.4 in place of 0.2": "0.2 を 0.4 にする",
-    "biases in place of `abs` and 0.2": "`abs` と 0.2 をバイアスに置き換える",
-    "without `abs`, biases in place of 0.2": "`abs` を外した上で、0.2 をバイアスに置き換える",
-    "a bias per filter in place of abs and 0.2": "`abs` と 0.2 をバイアスに置き換える",
-    "each block's upper left pixel in place of its maximum": "最大値の代わりに左上のピクセルを取る",
-    "each block's mean in place of its maximum": "最大値の代わりに平均を取る",
-    "two convolutions in place of 16 `abs` filters": "16 枚の `abs` の代わりに 2 段の畳み込み",
-    "without dropout": "ドロップアウトを外す",
-    "first convolution frozen": "1 段目の畳み込みを固定",
-    "second convolution frozen": "2 段目の畳み込みを固定",
-    "both convolutions frozen": "両方の畳み込みを固定",
-    "the first one trained, the second still frozen": "両方の固定から、1 段目の固定をやめる",
-    "the second one trained, the first still frozen": "両方の固定から、2 段目の固定をやめる",
-    "784 → 16 → 10, no convolution": "784 → 16 → 10、畳み込みなし",
-    "16 filters before it: the first network": "16 枚のフィルターを加える(1 つ目のネットワーク)",
-    "1,024 features": "特徴変数を 1,024 個に増やす",
-    "Adam, batches of 50, 20,001 steps": "Adam、50 個のバッチ、20,001 ステップに変える",
-    "dropout": "ドロップアウトを加える",
     "with dropout": "ドロップアウトあり",
     "no dropout": "ドロップアウトなし",
-    "32 filters": "フィルターを 32 枚に増やす",
-    "a second convolution and pooling: the second network": "2 段目の畳み込みとプーリングを加える",
     "the first network": "1 つ目のネットワーク",
     "the second network": "2 つ目のネットワーク",
-    "with `abs`": "`abs` あり",
     "before training": "学習前",
     "after 20,001 steps": "20,001 ステップ後",
     "the post's checkpoint": "記事のプログラムのチェックポイント",
 }
 
 
+def the_posts(program):
+    """Returns {column: text}, the test accuracies of the post's post_single.py or post_double.py.
+
+    docs/recordings.md tells how the programs were run.
+    """
+    rows = seeds.rows(seeds.PUBLISHED / "the_post.csv")
+    (row,) = (row for row in rows if row["program"] == program)
+    return row
+
+
+def accuracies_of(experiment, step):
+    """Returns {seed: accuracy} after that step itself, on the machine that has the most seeds."""
+    machine = compare.machine_of([(experiment, step)])
+    return compare.read(experiment, column="test_accuracy")[machine, step]
+
+
+def mean_and_deviation(values):
+    """Returns "mean ± standard deviation", of one value only the mean.
+
+    The standard deviation is the sample's (divided by n - 1).
+    """
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+
+
 def numbers():
     """The post's test accuracies, those of its code under TensorFlow 0.12.1, and ours."""
     columns = ["", "the post", "the post's code, run under TF 0.12.1", "this repository", "command"]
     table = []
-    for layers, name in ("one layer", "single"), ("two layers", "double"):
-        theirs = luck.the_posts(f"post_{name}.py")
-        cells = theirs["the_post"], theirs["tensorflow_0.12.1"], f"{luck.read(name)[1]:g}"
+    for layers, name, step in ("one layer", "single", 1000), ("two layers", "double", 20000):
+        theirs = the_posts(f"post_{name}.py")
+        ours = f"{accuracies_of(name, step)[1]:g}"
+        cells = theirs["the_post"], theirs["tensorflow_0.12.1"], ours
         table.append([f"{layers}, test accuracy", *cells, f"`python {name}_conv.py`"])
-    double = luck.the_posts("post_double.py")
+    double = the_posts("post_double.py")
     restored = ["the post's program's checkpoint, restored here", ""]
     restored += [double["tensorflow_0.12.1"], double["checkpoint_restored_here"]]
     return columns, [*table, [*restored, "`python visualize_filters.py CHECKPOINT`"]]
 
 
-def accuracies(folder):
-    """Every experiment of a folder: its seeds, their mean and spread."""
-    columns = ["experiment", "seeds", "mean ± standard deviation", "lowest to highest", "5% to 95%"]
-    return columns, (luck.summary(name, folder) for name in luck.measured(folder))
+def accuracies():
+    """Every experiment: its seeds, their mean and spread, at its last step and at the post's."""
+    columns = ["experiment", "steps", "seeds", "mean ± standard deviation", "lowest to highest"]
+    table = []
+    for name, experiment in seeds.EXPERIMENTS.items():
+        for (machine, step), of_seeds in sorted(compare.read(name).items()):
+            if step in (1000, experiment.last):
+                values = list(of_seeds.values())
+                extremes = f"{min(values):.4f} to {max(values):.4f}"
+                spread = mean_and_deviation(values)
+                table.append([name, f"{step:,}", str(len(values)), spread, extremes, machine])
+    return [*columns, "machine"], table
 
 
-def ladder():
-    """From a network without filters to the second network."""
+def ladder(rungs):
+    """From a network without filters to the second network, on one machine.
+
+    A rung is compared with the one above it, on the seeds that both have.
+    """
     columns = ["", "what changes", "seeds", "mean ± standard deviation", "mistakes of 10,000"]
     columns += ["difference to the rung above ± its standard error", "by luck"]
-    return columns, ([str(i), *luck.rung(name)] for i, name in enumerate(luck.LADDER, start=1))
-
-
-def all_changes():
-    """The paired tests."""
-    columns = ["change", "seeds", "mean difference ± its standard error"]
-    columns += ["times its error", "by luck", "seeds worse"]
-    return columns, map(luck.change, luck.CHANGES)
-
-
-def changes(names):
-    """The paired tests of some changes, with the mean accuracies of the seeds."""
+    sides = [(rung.experiment, rung.step) for rung in rungs]
+    machine = compare.machine_of(sides)
     table = []
-    for name in names:
-        folder, without, with_it = luck.CHANGES[name]
-        before, after = luck.read(without, folder), luck.read(with_it, folder)
-        both = before.keys() & after.keys()
-        means = (f"{np.mean([side[seed] for seed in both]):.4f}" for side in (before, after))
-        _, count, difference, _, p, worse = luck.change(name)
-        table.append([name, count, *means, difference, p, worse])
+    for i, (rung, side) in enumerate(zip(rungs, sides)):
+        values = list(compare.read(rung.experiment)[machine, rung.step].values())
+        row = [f"{i + 1}", rung.english, f"{len(values)}", mean_and_deviation(values)]
+        row.append(f"{10000 * (1 - np.mean(values)):.0f}")
+        row += difference(compare.compare(sides[i - 1], side, machine)) if i else ["", ""]
+        table.append(row)
+    return columns, table
+
+
+def take_away(changes):
+    """Changes of the first network, on one machine, after 1,001 and after 10,001 steps."""
+    sides = [(name, 10000) for change in changes for name in (change.without, change.with_it)]
+    machine = compare.machine_of(sides)
+    table = []
+    for change in changes:
+        early, late = (
+            compare.compare((change.without, step), (change.with_it, step), machine)
+            for step in (1000, 10000)
+        )
+        row = [change.english, f"{late.seeds}", *difference(early)]
+        table.append([*row, f"{late.before:.4f}", f"{late.after:.4f}", *difference(late)])
+    columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error", "by luck"]
+    columns += ["10,001 steps: unchanged", "changed", "mean difference ± its standard error"]
+    return [*columns, "by luck"], table
+
+
+def changes(changes):
+    """The paired tests of some changes of the second network, with the mean accuracies."""
+    table = []
+    for change in changes:
+        test = compare.compare((change.without, 20000), (change.with_it, 20000))
+        means = f"{test.before:.4f}", f"{test.after:.4f}"
+        cells = [f"{test.seeds}", *means, *difference(test), f"{test.worse}"]
+        table.append([change.english, *cells])
     columns = ["change", "seeds", "unchanged", "changed", "mean difference ± its standard error"]
     return [*columns, "by luck", "seeds worse"], table
 
 
 def rows(name):
-    """Returns the rows of a CSV file in the folders of the Xeon: {column: text}."""
-    paths = (seeds.FOLDER / folder / f"{name}.csv" for folder in (luck.FLOAT32, luck.BFLOAT16))
-    return [row for path in paths for row in seeds.rows(path)]
+    """Returns the rows of a CSV file, a {column: text} each."""
+    return seeds.rows(seeds.PUBLISHED / f"{name}.csv")
 
 
 def mean(group, column):
@@ -224,72 +224,63 @@ def mean(group, column):
     return f"{np.mean([float(row[column]) for row in group]):.4f}"
 
 
-def shifts():
+def shifts(names, step):
     """The test accuracy on moved digits, a mean of all directions and seeds."""
-    moved = rows("shifts")
+    moved = [row for row in rows("shifts") if row["step"] == str(step)]
     table = []
-    for name, label in SHIFTED.items():
+    for name in names:
         mine = [row for row in moved if row["experiment"] == name]
         by_pixels = [[row for row in mine if row["pixels"] == str(n)] for n in range(5)]
         count = len({row["seed"] for row in mine})
-        table.append([label, str(count), *(mean(group, "test_accuracy") for group in by_pixels)])
+        cells = (mean(group, "test_accuracy") for group in by_pixels)
+        table.append([SHIFTED[name], str(count), *cells])
     return ["pixels moved", "seeds", "0", "1", "2", "3", "4"], table
 
 
 def dead_filters():
-    """How many filters are dead or rare without abs, and whether that explains what it costs.
+    """How many filters are dead or rare, with abs and without, before and after training."""
+    columns = ["", "steps", "seeds", "dead at the start", "dead at the end", "rare at the start"]
+    table = []
+    for step in "1000", "10000":
+        for name, label in ("single", "the first network"), ("single-without-abs", "without `abs`"):
+            mine = [r for r in rows("dead_filters") if (r["experiment"], r["step"]) == (name, step)]
+            counts = (
+                sum(int(row[column]) for row in mine)
+                for column in ("dead_at_start", "dead_at_end", "rare_at_start", "rare_at_end")
+            )
+            cells = [f"{count} / {16 * len(mine)}" for count in counts]
+            table.append([label, f"{int(step) + 1:,}", f"{len(mine)}", *cells])
+    return [*columns, "rare at the end"], table
 
-    The costs are those of each seed, and what a line through them gives for no rare filters.
+
+def dropout():
+    """Training digits that the last five checkpoints misread, beside the test accuracy.
+
+    A count is the median, because a few are many times larger. That the checkpoints' mean test
+    accuracy is compared was decided with the first three seeds, so the others have a row of their
+    own.
     """
-    columns = ["", "seeds", "dead at the start", "dead at the end", "rare at the start"]
-    columns += ["rare at the end", "mean difference ± its standard error"]
-    columns += ["the same with no rare filters, by a line"]
-    found = rows("dead_filters")
-    table, accuracy = [], {}
-    for name, words in {"single": "with `abs`", "single-without-abs": "without `abs`"}.items():
-        mine = {int(row["seed"]): row for row in found if row["experiment"] == name}
-        accuracy[name] = {seed: float(row["test_accuracy"]) for seed, row in mine.items()}
-        counts = {
-            column: np.array([int(row[column]) for row in mine.values()])
-            for column in ("dead_at_start", "dead_at_end", "rare_at_start", "rare_at_end")
-        }
-        cells = [f"{count.sum()} / {16 * len(mine)}" for count in counts.values()]
-        table.append([words, str(len(mine)), *cells])
-    with_abs, without = accuracy.values()
-    cost, _ = luck.difference(luck.paired_test(with_abs, without))
-    costs = [without[seed] - with_abs[seed] for seed in without]
-    line = stats.linregress(counts["rare_at_end"], costs)  # the counts without abs, the last ones
-    no_rare = f"{line.intercept:+.4f} ± {line.intercept_stderr:.4f}"
-    return columns, [[*table[0], "", ""], [*table[1], cost, no_rare]]
-
-
-def training_accuracy():
-    """How many training digits the last checkpoints misread, beside the test accuracy.
-
-    That the checkpoints' mean is compared was decided with the first three seeds, so the others
-    have a difference of their own.
-    """
-    labels = {"double": "with dropout", "double-without-dropout": "no dropout"}
-    found = sorted(rows("training_accuracy"), key=lambda row: int(row["step"]))
-    steps = sorted({int(row["step"]) for row in found})
-    table, test = [], {}  # {(experiment, seed): (mean, last) test accuracy}
-    for name, seed in itertools.product(labels, range(1, 7)):
-        mine = [row for row in found if (row["experiment"], row["seed"]) == (name, str(seed))]
-        wrong = [f"{55000 * (1 - float(row['training_accuracy'])):.0f}" for row in mine]
-        accuracies = [float(row["test_accuracy"]) for row in mine]
-        test[name, seed] = np.mean(accuracies), accuracies[-1]
-        table.append([labels[name], str(seed), *wrong, *(f"{x:.4f}" for x in test[name, seed])])
-    for group in (1, 2, 3), (4, 5, 6):
-        cells = []
-        for column in (0, 1):
-            before, after = ({seed: test[name, seed][column] for seed in group} for name in labels)
-            difference, p = luck.difference(luck.paired_test(before, after))
-            cells.append(f"{difference} ({p})")
-        table.append(
-            ["difference (by luck)", f"{group[0]}–{group[-1]}", *[""] * len(steps), *cells]
+    labels = {"double": "with dropout", "double-without-dropout": "without dropout"}
+    columns = ["", "seeds", "training digits misread, of 55,000: median", "lowest to highest"]
+    table, test = [], {}  # {(experiment, seed): mean test accuracy}
+    for name, label in labels.items():
+        mine = [row for row in rows("training_accuracy") if row["experiment"] == name]
+        wrong = [round(55000 * (1 - float(row["training_accuracy"]))) for row in mine]
+        of_seed = {int(row["seed"]): [] for row in mine}
+        for row in mine:
+            of_seed[int(row["seed"])].append(float(row["test_accuracy"]))
+        test[name] = {seed: np.mean(values) for seed, values in of_seed.items()}
+        cells = [f"{np.median(wrong):g}", f"{min(wrong)} to {max(wrong)}"]
+        average = f"{np.mean(list(test[name].values())):.4f}"
+        table.append([label, f"{min(of_seed)}–{max(of_seed)}", *cells, average, ""])
+    for first, last in (1, 3), (4, 6):
+        sides = (
+            {seed: accuracy for seed, accuracy in side.items() if first <= seed <= last}
+            for side in test.values()
         )
-    columns = ["", "seed", *(f"{step:,}" for step in steps), "test accuracy, mean of the five"]
-    return [*columns, "test accuracy, the last"], table
+        cells = difference(compare.paired_test(*sides))
+        table.append(["difference", f"{first}–{last}", "", "", *cells])
+    return [*columns, "test accuracy, mean of the five checkpoints", "by luck"], table
 
 
 def patches():
@@ -331,9 +322,9 @@ def what_changes():
     return columns, table
 
 
-def second_layer():
-    """What each of the second layer's filters is for: means over the seeds."""
-    found = experiments.second_layer.read(seeds.FOLDER / luck.BFLOAT16 / "second_layer.csv")
+def second_layer(columns):
+    """What each of the second layer's filters is for: columns of `summary`, means of seeds."""
+    found = experiments.second_layer.read(seeds.PUBLISHED / "second_layer.csv")
     table = []
     for network, words in {
         "double": "as trained",
@@ -343,34 +334,48 @@ def second_layer():
     }.items():
         mine = [found[key] for key in found if key[0] == network]
         numbers = np.mean([experiments.second_layer.summary(*read) for read in mine], axis=0)
-        cells = ["" if np.isnan(x) else f"{x:.{n}f}" for x, n in zip(numbers, (0, 1, 0, 2, 2))]
-        table.append([words, str(len(mine)), *cells])
-    columns = ["", "seeds", "mistakes of 10,000", "more without one map: mean", "largest"]
-    return [*columns, "one digit told by one filter: mean", "best"], table
+        texts = ["" if np.isnan(x) else f"{x:.{n}f}" for x, n in zip(numbers, (0, 1, 0, 2, 2))]
+        if any(texts[column] for column in columns):
+            table.append([words, f"{len(mine)}", *(texts[column] for column in columns)])
+    heads = ["mistakes of 10,000", "more without one map: mean", "largest"]
+    heads += ["one digit told by one filter: mean", "best"]
+    return ["", "seeds", *(heads[column] for column in columns)], table
 
 
 TABLES = {
     "what-changes": what_changes,
-    "second-layer": second_layer,
+    "second-layer": lambda: second_layer([0, 1, 2]),
+    "second-layer-auc": lambda: second_layer([3, 4]),
     "numbers": numbers,
-    "accuracies-amd": lambda: accuracies(luck.AMD),
-    "accuracies-xeon-float32": lambda: accuracies(luck.FLOAT32),
-    "accuracies-xeon-bfloat16": lambda: accuracies(luck.BFLOAT16),
-    "ladder": ladder,
-    "changes": all_changes,
-    "take-away": lambda: changes(TAKEN_AWAY),
-    "try-this": lambda: changes(TRY_THIS),
-    "frozen": lambda: changes(FROZEN),
-    "shifts": shifts,
+    "accuracies": accuracies,
+    "ladder": lambda: ladder(comparisons.LADDER),
+    "other-end": lambda: ladder(comparisons.OTHER_END),
+    "take-away": lambda: take_away(comparisons.FIRST_NETWORK),
+    "try-this": lambda: take_away(comparisons.TRY_THIS),
+    "without-dropout": lambda: changes([comparisons.WITHOUT_DROPOUT]),
+    "frozen": lambda: changes(comparisons.FROZEN),
+    "shifts": lambda: shifts(["dense-16", "single"], 1000),
+    "shifts-pooling": lambda: shifts(["single", "single-upper-left", "single-mean"], 10000),
+    "shifts-double": lambda: shifts(["double"], 20000),
     "dead-filters": dead_filters,
-    "training-accuracy": training_accuracy,
+    "dropout": dropout,
     "patches": patches,
 }
 
 
+def japanese_labels():
+    """Returns {English: Japanese} of all labels."""
+    labels = dict(JAPANESE)
+    for change in [*comparisons.FIRST_NETWORK, comparisons.WITHOUT_DROPOUT, *comparisons.FROZEN]:
+        labels[change.english] = change.japanese
+    for rung in [*comparisons.LADDER, *comparisons.OTHER_END]:
+        labels[rung.english] = rung.japanese
+    return labels
+
+
 def copied(name):
     """Returns the lines of a table that a program printed after "table: NAME"."""
-    outputs = "".join(path.read_text() for path in sorted(seeds.FOLDER.glob("*.txt")))
+    outputs = "".join(path.read_text() for path in sorted(seeds.PUBLISHED.glob("*.txt")))
     lines = outputs[outputs.index(f"table: {name}\n") :].splitlines()[1:]
     lines = itertools.takewhile(lambda line: line.startswith("|"), lines)
     return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
@@ -384,7 +389,8 @@ def markdown(name, japanese):
     else:
         lines = copied(name)
     if japanese:
-        lines = [[JAPANESE.get(cell, cell) for cell in line] for line in lines]
+        labels = japanese_labels()
+        lines = [[labels.get(cell, cell) for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

@@ -6,34 +6,34 @@ RESULTS/training_accuracy.csv; seeds that are there already are left out, and wh
 has trained is not trained again.
 
 Example:
-    python -m experiments.training_accuracy double double-without-dropout --seeds 1-6 --bfloat16
+    python -m experiments.training_accuracy double double-without-dropout --seeds 1-6
 """
 
 import common
 from experiments import seeds
-from experiments.variants import EXPERIMENTS
 from support import checkpoints, terminal
+from support.quiet import tf
 
 COLUMNS = ["experiment", "seed", "step", "training_accuracy", "test_accuracy"]
 
 
 def main():
     parser = terminal.parser(__doc__)
-    parser.add_argument("experiments", nargs="+", choices=EXPERIMENTS, metavar="EXPERIMENT")
+    parser.add_argument("experiments", nargs="+", choices=seeds.EXPERIMENTS, metavar="EXPERIMENT")
     seeds.add_options(parser, default="1-6")
     args = parser.parse_args()
     path = args.results / "training_accuracy.csv"
     for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
-        kept = checkpoints.list_checkpoints(args.checkpoint_dir / f"{experiment}-{seed}")
+        kept = checkpoints.list_checkpoints(seeds.folder_of(experiment, seed, args))
         new_rows = []
         for checkpoint in reversed(kept):  # from the oldest to the newest
-            checkpoints.restore(network, checkpoint)
+            tf.train.Checkpoint(network=network).read(str(checkpoint)).expect_partial()
             step = checkpoint.name.rpartition("-")[2]
             training, test = (common.accuracy_on(network, d) for d in (mnist.train, mnist.test))
             # Five digits: one of 55,000 is 0.00002.
             new_rows.append([experiment, seed, step, f"{training:.5f}", f"{test:.4f}"])
             terminal.print_stdout(" ".join(map(str, new_rows[-1])))
-        seeds.append(path, COLUMNS, new_rows)
+        seeds.append(path, COLUMNS, new_rows, args.bfloat16)
 
 
 if __name__ == "__main__":

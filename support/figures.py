@@ -209,12 +209,12 @@ def show_until_closed():
         signal.signal(signal.SIGINT, handler)
 
 
-def add_figure_dir(parser):
-    """Adds the option for the folder of a script's figures."""
+def add_figure_dir(parser, default="."):
+    """Adds the option for the folder of a program's figures."""
     parser.add_argument(
         "--figure-dir",
         type=terminal.path,
-        default=".",
+        default=default,
         metavar="DIR",
-        help="folder for the figures, which replace earlier ones (default: current folder)",
+        help="folder for the figures, which replace earlier ones (default: %(default)s)",
     )

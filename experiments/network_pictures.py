@@ -1,24 +1,20 @@
-"""Draws both networks with their own numbers: network1.png and network2.png in docs/images.
+"""Draws both networks with their own numbers: network1.png and network2.png.
 
 Trains the first network (1,001 steps) and restores the second from a checkpoint
 of double_conv.py. Every image, shape and number in the figures comes from these
 two networks and one test digit.
 
 Example:
-    python -m experiments.networks train_data-20000
+    python -m experiments.network_pictures train_data-20000
 """
-
-import io
 
 import numpy as np
 from matplotlib.patches import Circle
-from PIL import Image
 
 import common
-from double_conv import DoubleConv
-from experiments import IMAGES, seeds
+from experiments.both_networks import activations, parser, trained_networks
 from experiments.page import COLORS, FAINT, INK, LEFT, RIGHT, TEXT, Page, columns, shape
-from support import checkpoints, figures, input_data, terminal
+from support import figures, terminal
 from support.quiet import tf
 
 INDEX = 9  # index of a test digit that the first network recognizes, but not with certainty
@@ -34,12 +30,6 @@ def parameters(network, *names):
     variables = [getattr(network, name) for name in names]
     shapes = ", ".join(f"{name} {shape(variable)}" for name, variable in zip(names, variables))
     return f"{shapes}: {count(variables)}"
-
-
-def activations(network, image):
-    """Returns the network's Layers for an image [784], as arrays without `batch`."""
-    layers = network(image[None])
-    return type(layers)(*(np.array(layer)[0] for layer in layers))
 
 
 def check(computed, expected):
@@ -218,40 +208,22 @@ def draw_equation(page, maps, k, total, h, largest):
     page.y += 66
 
 
-def options(description):
-    """Returns the command line's options; `description` is the script's docstring."""
-    parser = terminal.parser(description)
-    terminal.add_data_options(parser)
-    parser.add_argument("checkpoint", type=checkpoints.path, help="checkpoint of double_conv.py")
-    return parser.parse_args()
-
-
-def trained_networks(args):
-    """Returns the first network, trained here, the second, restored, and the DataSets."""
-    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
-    double = DoubleConv()
-    checkpoints.restore(double, args.checkpoint)
-    return seeds.trained("single", 1, mnist.train), double, mnist
-
-
-def save(figure, path):
-    """Saves a figure as a PNG file with 256 colors, at a third of its size."""
-    image = Image.open(io.BytesIO(figures.as_png(figure, dpi=200)))
-    image.convert("RGB").quantize(256, kmeans=1).save(path, optimize=True)
-    terminal.print_stderr(f"figure: {path}")
-
-
 def main():
-    single, double, mnist = trained_networks(options(__doc__))
+    options = parser(__doc__)
+    figures.add_figure_dir(options, default="my-results")
+    args = options.parse_args()
+    paths = [args.figure_dir / name for name in ("network1.png", "network2.png")]
+    for path in paths:
+        figures.check_png(path, "--figure-dir")
+    single, double, mnist = trained_networks(args)
     image, label = mnist.test.images[INDEX], mnist.test.labels[INDEX].argmax()
     name = f"mnist.test.images[{INDEX}], a {label}"
-    for network, draw, file in (
-        (single, draw_single, "network1.png"),
-        (double, draw_double, "network2.png"),
-    ):
+    drawn = []
+    for network, draw in (single, draw_single), (double, draw_double):
         accuracy = common.accuracy_on(network, mnist.test)
         subtitle = f"trained on {mnist.name}, test accuracy {accuracy:g}"
-        save(draw(network, image, name, subtitle), IMAGES / file)
+        drawn.append(draw(network, image, name, subtitle))
+    figures.save(drawn, paths)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,221 @@
+"""Compares two experiments of experiments.seeds: is the difference more than luck?
+
+For each step at which both were measured, it takes the seeds that both have, and prints the two
+mean accuracies, the mean of the seeds' differences with its standard error, and how often luck
+alone gives a mean at least as many standard errors from 0.
+
+An accuracy's last digits depend on the CPU, the number of cores and the precision. So rows are
+paired only with rows of the same ones; what has no partner is reported and left out. An accuracy is
+the mean of the five that experiments.seeds measures around a step; if a row has none, that at
+the step itself.
+
+Example:
+    python -m experiments.compare single single-without-abs
+    python -m experiments.compare single single-without-abs --curves curves.png
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from experiments import seeds
+from support import checkpoints, figures, terminal
+from support.quiet import plt
+
+
+def read(experiment, folder=seeds.PUBLISHED, column="mean_of_five"):
+    """Returns {(machine, step): {seed: accuracy}} of an experiment, {} if it has no file.
+
+    A machine is a CPU, with its cores, and a precision, as text.
+    """
+    curves = {}
+    for row in seeds.rows(folder / f"{experiment}.csv"):
+        machine = f"{row['cpu']}, {row['precision']}"
+        accuracy = float(row[column] or row["test_accuracy"])
+        curves.setdefault((machine, int(row["step"])), {})[int(row["seed"])] = accuracy
+    return curves
+
+
+class Paired(NamedTuple):
+    """The paired test of two sides on the same seeds; the differences are after minus before."""
+
+    seeds: int
+    before: float  # mean accuracy
+    after: float  # mean accuracy
+    mean: float  # of the differences
+    error: float  # the mean's standard error: the differences' standard deviation / √seeds
+    t: float  # mean / error
+    p: float  # how often luck alone would give a t at least this far from 0
+    worse: int  # seeds whose accuracy is lower after than before
+
+
+def paired_test(before, after):
+    """Returns the Paired test of two {seed: accuracy}, on the seeds that both have."""
+    both = sorted(before.keys() & after.keys())
+    before, after = (np.array([side[seed] for seed in both]) for side in (before, after))
+    change = after - before
+    means = before.mean(), after.mean(), change.mean()
+    worse = int(np.sum(change < 0))
+    if len(both) == 1:
+        return Paired(1, *means, np.nan, np.nan, np.nan, worse)
+    t, p = stats.ttest_rel(after, before)
+    return Paired(len(both), *means, stats.sem(change), t, p, worse)
+
+
+def difference(test):
+    """Returns a Paired test's mean ± its error, and its p, as text; of one seed only the mean."""
+    if test.seeds == 1:
+        return f"{test.mean:+.4f}", ""
+    p = "< 0.0001" if test.p < 0.0001 else f"{test.p:.2g}"
+    return f"{test.mean:+.4f} ± {test.error:.4f}", p
+
+
+def machine_of(sides, folder=seeds.PUBLISHED):
+    """Returns the machine on which all sides, [(experiment, step)], have the most seeds.
+
+    What counts is the side that has the fewest. Raises a ValueError if none has all sides.
+    """
+    curves = {experiment: read(experiment, folder) for experiment, step in sides}
+    machines = sorted({machine for curve in curves.values() for machine, step in curve})
+
+    def fewest(machine):
+        return min(len(curves[name].get((machine, step), {})) for name, step in sides)
+
+    best = max(machines, key=fewest)
+    if fewest(best) == 0:
+        raise ValueError(f"no machine has all of {sides}")
+    return best
+
+
+def compare(before, after, machine=None, folder=seeds.PUBLISHED):
+    """Returns the Paired test of two (experiment, step), on one machine: by default machine_of."""
+    machine = machine or machine_of([before, after], folder)
+    sides = (read(name, folder)[machine, step] for name, step in (before, after))
+    return paired_test(*sides)
+
+
+def tests_of(before, after, folder):
+    """Returns {(machine, step): Paired} of two experiments, where they have seeds in common.
+
+    Raises a Failure if there is nothing to compare.
+    """
+    curves = {name: read(name, folder) for name in (before, after)}
+    for name, curve in curves.items():
+        if not curve:
+            command = f"python -m experiments.seeds {name} --results {folder}"
+            raise terminal.Failure(f"{folder} has no results of {name}; run {command}")
+    tests = {}
+    for key in sorted(curves[before].keys() & curves[after].keys()):
+        sides = curves[before][key], curves[after][key]
+        if sides[0].keys() & sides[1].keys():
+            tests[key] = paired_test(*sides)
+    if not tests:
+        advice = "train both with the same seeds, on the same machine and in the same precision"
+        raise terminal.Failure(f"{before} and {after} have nothing in common; {advice}")
+    return tests
+
+
+def print_tests(before, after, tests):
+    """Prints a table for each machine."""
+    columns = "steps", "seeds", before, after, "difference ± its standard error", "by luck"
+    for machine in sorted({machine for machine, step in tests}):
+        lines = [columns]
+        for (other, step), test in tests.items():
+            if other == machine:
+                means = f"{test.before:.4f}", f"{test.after:.4f}"
+                lines.append((f"{step}", f"{test.seeds}", *means, *difference(test)))
+        terminal.print_stdout(f"{machine}:")
+        for line in lines:
+            cells = (f"{cell:>{max(8, len(column))}}" for cell, column in zip(line, columns))
+            terminal.print_stdout("  ".join(cells))
+
+
+def print_left_out(before, after, folder):
+    """Reports the seeds of each that the other does not have on the same machine."""
+    for name, other in (before, after), (after, before):
+        partners = read(other, folder)
+        for (machine, step), accuracies in sorted(read(name, folder).items()):
+            alone = accuracies.keys() - partners.get((machine, step), {}).keys()
+            if alone:
+                names = ", ".join(map(str, sorted(alone)))
+                what = f"{name}, {step} steps, seeds {names} on {machine}"
+                terminal.print_stderr(f"left out, since {other} does not have them: {what}")
+
+
+@figures.in_default_style
+def draw_curves(curves, title):
+    """Draws mistakes against steps; returns the figure.
+
+    `curves` is {label: {step: [accuracy of each seed]}}: a line per label through the means, and a
+    dot per seed.
+    """
+    figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
+    colors = plt.get_cmap("tab20")(np.arange(len(curves)) % 20)
+    for (label, curve), color in zip(curves.items(), colors):
+        mistakes = [10000 * (1 - np.array(accuracies)) for accuracies in curve.values()]
+        for step, of_seeds in zip(curve, mistakes):
+            axes.plot(np.full(len(of_seeds), step), of_seeds, ".", color=color, alpha=0.35, ms=4)
+        axes.plot(list(curve), list(map(np.mean, mistakes)), color=color, label=label)
+    steps = sorted({step for curve in curves.values() for step in curve})
+    axes.set(xscale="log", yscale="log")
+    axes.set_xticks(steps, [f"{step:,}" for step in steps], fontsize=9)
+    ticks = [100, 150, 200, 300, 500, 1000, 2000]
+    axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=9)
+    axes.minorticks_off()
+    axes.set_xlabel("steps (log scale)")
+    axes.set_ylabel("mistakes of 10,000 test digits (log scale)")
+    axes.set_title(title, fontsize=11)
+    axes.grid(color="#cfd8e3")
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def curves_on(machine, labels, folder=seeds.PUBLISHED):
+    """Returns what draw_curves takes, of {experiment: label} on a machine."""
+    return {
+        label: {
+            step: list(accuracies.values())
+            for (other, step), accuracies in sorted(read(experiment, folder).items())
+            if other == machine
+        }
+        for experiment, label in labels.items()
+    }
+
+
+def options():
+    """Returns the command line's options."""
+    parser = terminal.parser(__doc__)
+    parser.add_argument("before", metavar="A", choices=seeds.EXPERIMENTS)
+    parser.add_argument("after", metavar="B", choices=seeds.EXPERIMENTS)
+    parser.add_argument(
+        "--results",
+        type=checkpoints.path,
+        default="my-results",
+        metavar="DIR",
+        help="folder that experiments.seeds wrote (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--curves", type=terminal.path, metavar="PNG", help="also draw the curves, as a PNG file"
+    )
+    return parser.parse_args()
+
+
+def main():
+    args = options()
+    before, after = args.before, args.after
+    if args.curves:
+        figures.check_png(args.curves, "--curves")
+    tests = tests_of(before, after, args.results)
+    print_tests(before, after, tests)
+    print_left_out(before, after, args.results)
+    if args.curves:
+        machine, _ = max(tests, key=lambda key: tests[key].seeds)
+        curves = curves_on(machine, {name: name for name in (before, after)}, args.results)
+        figures.save([draw_curves(curves, machine)], [args.curves], dpi=100)
+
+
+if __name__ == "__main__":
+    terminal.run(main)

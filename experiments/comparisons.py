@@ -1,0 +1,178 @@
+"""The comparisons that the pages tell, with their labels in English and Japanese."""
+
+from typing import NamedTuple
+
+
+class Change(NamedTuple):
+    """Two experiments, without a change and with it."""
+
+    without: str
+    with_it: str
+    english: str
+    japanese: str
+
+
+# Of the first network. Compared after 1,001 steps, as far as the post trains it, and after 10,001.
+DOUBLED = Change(
+    "single", "single-doubled", "`h_conv1` doubled, the control", "`h_conv1` を 2 倍する(対照)"
+)
+WITHOUT_ABS = Change("single", "single-without-abs", "without `abs`", "`abs` を外す")
+FOUR_FILTERS = Change("single", "single-4-filters", "4 filters", "フィルターを 4 枚にする")
+FROZEN_FILTERS = Change(
+    "single", "single-frozen-filters", "filters frozen", "フィルターを初期値に固定する"
+)
+FIRST_NETWORK = [
+    DOUBLED,
+    WITHOUT_ABS,
+    Change(
+        "single-doubled",
+        "single-without-abs-doubled",
+        "without `abs`, both doubled",
+        "`abs` を外す(どちらも 2 倍)",
+    ),
+    Change("single", "single-without-threshold", "0 in place of 0.2", "0.2 を 0 にする"),
+    Change(
+        "single-without-abs",
+        "single-relu",
+        "without `abs`, 0 in place of 0.2",
+        "`abs` を外した上で、0.2 を 0 にする",
+    ),
+    Change(
+        "single",
+        "single-biases",
+        "biases in place of `abs` and 0.2",
+        "`abs` と 0.2 をバイアスにする",
+    ),
+    Change(
+        "single-relu",
+        "single-biases",
+        "without `abs` and 0.2, biases from 0",
+        "`abs` と 0.2 を外した上で、0 から始まるバイアスを加える",
+    ),
+    Change(
+        "single-without-abs",
+        "single-biases-from-minus-0.2",
+        "without `abs`, biases from -0.2 in place of 0.2",
+        "`abs` を外した上で、0.2 を -0.2 から始まるバイアスにする",
+    ),
+    Change(
+        "single",
+        "single-mean",
+        "each block's mean in place of its maximum",
+        "最大値の代わりに平均を取る",
+    ),
+    Change(
+        "single-doubled",
+        "single-mean-doubled",
+        "the same, both doubled",
+        "同(どちらも 2 倍)",
+    ),
+    Change(
+        "single",
+        "single-upper-left",
+        "each block's upper left pixel in place of its maximum",
+        "最大値の代わりに左上のピクセルを取る",
+    ),
+    FOUR_FILTERS,
+    FROZEN_FILTERS,
+    Change(
+        "single-frozen-filters",
+        "dense-16",
+        "no filters in place of frozen ones",
+        "固定したフィルターも外す",
+    ),
+]
+# Of the second network, after 20,001 steps.
+WITHOUT_DROPOUT = Change(
+    "double", "double-without-dropout", "without dropout", "ドロップアウトを外す"
+)
+FROZEN = [
+    Change("double", "double-frozen-first", "first convolution frozen", "1 段目の畳み込みを固定"),
+    Change("double", "double-frozen-second", "second convolution frozen", "2 段目の畳み込みを固定"),
+    Change("double", "double-frozen-both", "both convolutions frozen", "両方の畳み込みを固定"),
+    Change(
+        "double-frozen-both",
+        "double-frozen-second",
+        "the first one trained, the second still frozen",
+        "両方の固定から、1 段目の固定をやめる",
+    ),
+    Change(
+        "double-frozen-both",
+        "double-frozen-first",
+        "the second one trained, the first still frozen",
+        "両方の固定から、2 段目の固定をやめる",
+    ),
+]
+TRY_THIS = [WITHOUT_ABS, FOUR_FILTERS, FROZEN_FILTERS]  # README's "Try this"
+
+
+class Rung(NamedTuple):
+    """A rung of a ladder: a network after some steps, and what changes from the rung above it."""
+
+    experiment: str
+    step: int
+    english: str
+    japanese: str
+
+
+NO_FILTERS = Rung("dense-16", 1000, "784 → 16 → 10, no convolution", "784 → 16 → 10、畳み込みなし")
+LADDER = [
+    NO_FILTERS,
+    Rung(
+        "single",
+        1000,
+        "16 filters before it: the first network",
+        "16 枚のフィルターを加える(1 つ目のネットワーク)",
+    ),
+    Rung("single", 10000, "10,001 steps", "10,001 ステップに増やす"),
+    Rung("single-wide", 10000, "1,024 features", "特徴変数を 1,024 個に増やす"),
+    Rung(
+        "abs-filters-1024-without-dropout",
+        20000,
+        "Adam, batches of 50, 20,001 steps",
+        "Adam、50 個のバッチ、20,001 ステップに変える",
+    ),
+    Rung("abs-filters-1024", 20000, "dropout", "ドロップアウトを加える"),
+    Rung(
+        "filters-1024",
+        20000,
+        "a bias per filter in place of abs and 0.2",
+        "`abs` と 0.2 をバイアスに置き換える",
+    ),
+    Rung("32-filters-1024", 20000, "32 filters", "フィルターを 32 枚に増やす"),
+    Rung(
+        "double",
+        20000,
+        "a second convolution and pooling: the second network",
+        "2 段目の畳み込みとプーリングを加える",
+    ),
+]
+# The same ground in another order: what brings much if it comes first brings less if it comes last.
+OTHER_END = [
+    NO_FILTERS,
+    Rung(
+        "dense-1024",
+        20000,
+        "1,024 features, Adam, batches of 50, 20,001 steps, dropout",
+        "特徴変数 1,024 個、Adam、50 個のバッチ、20,001 ステップ、ドロップアウト",
+    ),
+    Rung("abs-filters-1024", 20000, "16 filters before it", "16 枚のフィルターを加える"),
+    Rung(
+        "double",
+        20000,
+        "two convolutions with biases in their place: the second network",
+        "代わりに、バイアスのある 2 段の畳み込み(2 つ目のネットワーク)",
+    ),
+]
+# The curves of learning.png. Their legend is English in both languages, like the other pictures'.
+CURVES = {
+    "dense-16": "no filters",
+    "single-frozen-filters": "filters frozen",
+    "single-upper-left": "upper left pixel",
+    "single-4-filters": "4 filters",
+    "single-biases": "biases, no abs, no 0.2",
+    "single-without-abs": "without abs",
+    "single-mean": "mean, not maximum",
+    "single-doubled": "h_conv1 doubled",
+    "single": "the first network",
+}
