@@ -14,7 +14,7 @@ class Change(NamedTuple):
 
 # Of the first network. Compared after 1,001 steps, as far as the post trains it, and after 10,001.
 DOUBLED = Change(
-    "single", "single-doubled", "`h_conv1` doubled, the control", "`h_conv1` を 2 倍する(対照)"
+    "single", "single-doubled", "`h_conv1` doubled, the control", "`h_conv1` を 2 倍にする(対照)"
 )
 WITHOUT_ABS = Change("single", "single-without-abs", "without `abs`", "`abs` を外す")
 FOUR_FILTERS = Change("single", "single-4-filters", "4 filters", "フィルターを 4 枚にする")
@@ -28,7 +28,7 @@ FIRST_NETWORK = [
         "single-doubled",
         "single-without-abs-doubled",
         "without `abs`, both doubled",
-        "`abs` を外す(どちらも 2 倍)",
+        "`abs` を外す(変更なし、変更ありとも 2 倍)",
     ),
     Change("single", "single-without-threshold", "0 in place of 0.2", "0.2 を 0 にする"),
     Change(
@@ -41,7 +41,7 @@ FIRST_NETWORK = [
         "single",
         "single-biases",
         "biases in place of `abs` and 0.2",
-        "`abs` と 0.2 をバイアスにする",
+        "`abs` と 0.2 をバイアスに置き換える",
     ),
     Change(
         "single-relu",
@@ -53,25 +53,25 @@ FIRST_NETWORK = [
         "single-without-abs",
         "single-biases-from-minus-0.2",
         "without `abs`, biases from -0.2 in place of 0.2",
-        "`abs` を外した上で、0.2 を -0.2 から始まるバイアスにする",
+        "`abs` を外した上で、0.2 を -0.2 から始まるバイアスに置き換える",
     ),
     Change(
         "single",
         "single-mean",
         "each block's mean in place of its maximum",
-        "最大値の代わりに平均を取る",
+        "各ブロックの最大値の代わりに平均を取る",
     ),
     Change(
         "single-doubled",
         "single-mean-doubled",
         "the same, both doubled",
-        "同(どちらも 2 倍)",
+        "同(変更なし、変更ありとも 2 倍)",
     ),
     Change(
         "single",
         "single-upper-left",
         "each block's upper left pixel in place of its maximum",
-        "最大値の代わりに左上のピクセルを取る",
+        "各ブロックの最大値の代わりに左上のピクセルを取る",
     ),
     FOUR_FILTERS,
     FROZEN_FILTERS,
@@ -79,12 +79,12 @@ FIRST_NETWORK = [
         "single-frozen-filters",
         "dense-16",
         "no filters in place of frozen ones",
-        "固定したフィルターも外す",
+        "固定したフィルターを外す(畳み込みなし)",
     ),
 ]
 # Of the second network, after 20,001 steps.
 WITHOUT_DROPOUT = Change(
-    "double", "double-without-dropout", "without dropout", "ドロップアウトを外す"
+    "double", "double-without-dropout", "without dropout", "ドロップアウトなし"
 )
 FROZEN = [
     Change("double", "double-frozen-first", "first convolution frozen", "1 段目の畳み込みを固定"),
@@ -154,14 +154,14 @@ OTHER_END = [
         "dense-1024",
         20000,
         "1,024 features, Adam, batches of 50, 20,001 steps, dropout",
-        "特徴変数 1,024 個、Adam、50 個のバッチ、20,001 ステップ、ドロップアウト",
+        "特徴変数 1,024 個、Adam、50 個のバッチ、20,001 ステップ、ドロップアウトに変える",
     ),
-    Rung("abs-filters-1024", 20000, "16 filters before it", "16 枚のフィルターを加える"),
+    Rung("abs-filters-1024", 20000, "16 filters before it", "その前に 16 枚のフィルターを加える"),
     Rung(
         "double",
         20000,
         "two convolutions with biases in their place: the second network",
-        "代わりに、バイアスのある 2 段の畳み込み(2 つ目のネットワーク)",
+        "それをバイアスのある 2 段の畳み込みに置き換える(2 つ目のネットワーク)",
     ),
 ]
 # The curves of learning.png. Their legend is English in both languages, like the other pictures'.

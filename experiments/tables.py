@@ -51,16 +51,19 @@ JAPANESE = {
     "experiment": "実験",
     "change": "変更",
     "what changes": "変えたこと",
+    "steps": "ステップ数",
     "seeds": "シード数",
+    "which seeds": "シード",
+    "machine": "マシン",
     "mean ± standard deviation": "平均 ± 標準偏差",
     "lowest to highest": "最小〜最大",
-    "5% to 95%": "5%〜95%",
     "mistakes of 10,000": "10,000 個中の間違い",
     "difference to the rung above ± its standard error": "1 つ上の行との差 ± 標準誤差",
     "mean difference ± its standard error": "差の平均 ± 標準誤差",
-    "times its error": "差 / 標準誤差",
-    "by luck": "運だけで出る確率",
+    "by luck": "偶然だけで出る確率(p 値)",
     "seeds worse": "下がったシード数",
+    "1,001 steps: mean difference ± its standard error": "1,001 ステップ: 差の平均 ± 標準誤差",
+    "10,001 steps: unchanged": "10,001 ステップ: 変更なし",
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
@@ -68,10 +71,11 @@ JAPANESE = {
     "dead at the end": "死んだフィルター(学習後)",
     "rare at the start": "ほとんど反応しない(学習前)",
     "rare at the end": "ほとんど反応しない(学習後)",
+    "training digits misread, of 55,000: median": "トレーニングセット 55,000 個中の間違い(中央値)",
+    "test accuracy, mean of the five checkpoints": "テストセットの正答率(5 つの平均)",
     "the nine patches of": "9 個の部分画像",
     "lowest–highest of the 64": "2 段目の最小〜最大",
     "above all of the first row": "1 行目の最大を超えるもの",
-    "test accuracy, mean of the five": "テストセットの正答率(5 つの平均)",
     "nine patches at random, with ink in the middle": "中央にインクのある、無作為に選んだ 9 個",
     "14×14 random weights, without a network": "14×14 の乱数の重み(ネットワークなし)",
     "first layer's 32": "1 段目の 32 枚",
@@ -100,9 +104,9 @@ JAPANESE = {
     # changes and networks
     "one layer, test accuracy": "畳み込み 1 層の正答率",
     "two layers, test accuracy": "畳み込み 2 層の正答率",
-    "the post's program's checkpoint, restored here": "記事のチェックポイントを読み込む",
+    "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイント",
     "with dropout": "ドロップアウトあり",
-    "no dropout": "ドロップアウトなし",
+    "difference": "差",
     "the first network": "1 つ目のネットワーク",
     "the second network": "2 つ目のネットワーク",
     "before training": "学習前",
@@ -261,7 +265,7 @@ def dropout():
     own.
     """
     labels = {"double": "with dropout", "double-without-dropout": "without dropout"}
-    columns = ["", "seeds", "training digits misread, of 55,000: median", "lowest to highest"]
+    columns = ["", "which seeds", "training digits misread, of 55,000: median", "lowest to highest"]
     table, test = [], {}  # {(experiment, seed): mean test accuracy}
     for name, label in labels.items():
         mine = [row for row in rows("training_accuracy") if row["experiment"] == name]
@@ -270,7 +274,7 @@ def dropout():
         for row in mine:
             of_seed[int(row["seed"])].append(float(row["test_accuracy"]))
         test[name] = {seed: np.mean(values) for seed, values in of_seed.items()}
-        cells = [f"{np.median(wrong):g}", f"{min(wrong)} to {max(wrong)}"]
+        cells = [f"{np.median(wrong):g}", f"{min(wrong)}–{max(wrong)}"]
         average = f"{np.mean(list(test[name].values())):.4f}"
         table.append([label, f"{min(of_seed)}–{max(of_seed)}", *cells, average, ""])
     for first, last in (1, 3), (4, 6):
