@@ -137,7 +137,7 @@ def options():
     terminal.add_training_options(parser, steps=20000, log_dir="/tmp/cnn")
     parser.add_argument(
         "--checkpoint-dir",
-        type=checkpoints.path,
+        type=checkpoints.folder,
         default=".",
         metavar="DIR",
         help="folder for train_data-<step>; the newest five are kept (default: current folder)",
@@ -158,7 +158,8 @@ def options():
     existing.add_argument(
         "--overwrite",
         action="store_true",
-        help="delete this script's checkpoints in that folder, and start over",
+        help="start over; this script's checkpoints in that folder are deleted as soon as the new "
+        "run has saved its first",
     )
     return parser.parse_args()
 
@@ -177,8 +178,6 @@ def main():
     first, run = saver.begin(args.steps, args.resume, args.overwrite)
     writer = summaries.RunWriter(args.log_dir, network, settings, run)
     summaries.write_the_posts_run(args.log_dir, settings)
-    if args.overwrite:  # only now: nothing can refuse the run any more
-        saver.delete_checkpoints()
     mnist.train.skip(first, batch_size)
 
     with fast_ops.bfloat16(args.bfloat16):

@@ -12,7 +12,8 @@ The post ends by saying that nobody can tell what the second layer looks at.
 of test digits that excite it most. (A filter that was never trained has its kind
 of stroke, too: see docs/guide.md.)
 
-Also reads checkpoints of the post's own program (TensorFlow 0.x, 1.x).
+Also reads checkpoints of other programs with the same network, such as the
+post's own (TensorFlow 0.x, 1.x) and a Keras model's.
 
 Example:
     python visualize_filters.py train_data-20000

@@ -23,25 +23,30 @@ KEEP = 5  # checkpoints
 SETTINGS = "settings/.ATTRIBUTES/VARIABLE_VALUE"
 # What TensorFlow raises if a checkpoint is corrupt, or has variables of other shapes.
 CORRUPT = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
-# How TensorFlow 0.x and 1.x name the post's variables in a checkpoint: by scope, in creation order.
-NAMES_OF_2016 = {
-    "W_conv1": "convolution1/Variable",
-    "b_conv1": "convolution1/Variable_1",
-    "W_conv2": "convolution2/Variable",
-    "b_conv2": "convolution2/Variable_1",
-    "W_fc1": "fully-connected/Variable",
-    "b_fc1": "fully-connected/Variable_1",
-    "W_fc2": "readout/Variable",
-    "b_fc2": "readout/Variable_1",
+# An optimizer's variables, which have the shapes of the network's: in TensorFlow 0.x and 1.x; in
+# 2.x; in Keras.
+SLOT = re.compile(r"Adam|OPTIMIZER_SLOT|optimizer/_variables/")
+IN_KERAS = "in Keras, load it and call tf.train.Checkpoint(model=model).write('NAME'); give NAME"
+# What else is taken for a checkpoint, by its first bytes.
+OTHER_FILES = {
+    b"\x89HDF": f"an HDF5 file of Keras's, not a checkpoint; {IN_KERAS}",
+    b"PK": f"a zip file, as of Keras or PyTorch, not a checkpoint; {IN_KERAS}",
+    b"model_checkpoint_path": "TensorFlow's list of checkpoints; give one of those in it",
 }
 
 
+def folder(text):
+    """An argparse type: a folder for checkpoints."""
+    folder = terminal.path(text)
+    if re.search(r"[\[\\]", folder.as_posix()):  # could be saved there, but not restored
+        message = "TensorFlow takes this path for a pattern; rename or choose another"
+        raise Failure(f"{folder}: {message}")
+    return folder
+
+
 def path(text):
-    """An argparse type: a folder; or a checkpoint or one of its files, as completion gives it."""
-    path = terminal.path(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
-    if re.search(r"[\[\\]", path.as_posix()):  # could be saved there, but not restored
-        raise Failure(f"{path}: TensorFlow takes this path for a pattern; rename or choose another")
-    return path
+    """An argparse type: a checkpoint, or one of its files, as completion gives it."""
+    return folder(re.sub(r"\.(index|meta|data-\d+-of-\d+)$", "", text))
 
 
 def list_checkpoints(folder, suffix="index"):
@@ -66,35 +71,71 @@ def read_settings(reader):
     return json.loads(reader.get_tensor(SETTINGS)) if reader.has_tensor(SETTINGS) else None
 
 
+def why_unreadable(error):
+    """Returns one of CORRUPT's message on one line."""
+    # TensorFlow's words for a checkpoint that was not copied to its end
+    incomplete = "Read less bytes than.*|file is too short to.*"
+    return re.sub(incomplete, r"incomplete file (\g<0>)", reason(error))
+
+
+def find_variables(network, reader, path):
+    """Returns what the network's variables are called in a checkpoint: {name: name there}.
+
+    In double_conv.py's we know the names. Other programs, the post's for one, have other names, but
+    all eight variables have different shapes: the one of the right shape is it. Raises a Failure if
+    a shape is missing or there twice.
+    """
+    shapes = reader.get_variable_to_shape_map()
+    variables = {name: v for name, v in vars(network).items() if isinstance(v, tf.Variable)}
+    ours = {name: f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE" for name in variables}
+    is_ours = any(key in shapes for key in ours.values())
+    found = {}
+    for name, variable in variables.items():
+        keys = [ours[name]] if is_ours else [key for key in shapes if not SLOT.search(key)]
+        keys = [key for key in keys if shapes.get(key) == variable.shape]
+        if len(keys) != 1:
+            message = f"it has {len(keys) or 'no'} variables of {name}'s shape {variable.shape}"
+            raise Failure(f"{path} is from a different network: {message}")
+        found[name] = keys[0]
+    return found
+
+
 def restore(network, path):
     """Sets the network's variables, and nothing else, from the checkpoint at path.
 
-    The checkpoint may be double_conv.py's, or one of the post's program (TensorFlow 0.x, 1.x).
-    Raises a Failure if it is missing, corrupt, or from a different network.
+    The checkpoint may be double_conv.py's, or another program's, e.g. the post's (TensorFlow 0.x,
+    1.x). Raises a Failure if it is missing, corrupt, or from a different network.
 
     Returns:
         The name of the data set it was trained on, None if another program wrote it.
     """
-    is_v1_checkpoint = path.is_file()  # TensorFlow 0.x wrote one file; later, path is a prefix
-    if not (is_v1_checkpoint or Path(f"{path}.index").is_file()):
+    is_one_file = path.is_file()  # TensorFlow 0.x wrote one file; later, path is a prefix
+    if not (is_one_file or Path(f"{path}.index").is_file()):
         if Path(f"{path}.{DATA}").exists():
             raise Failure(f"{path}.index is missing; copy it too: it belongs to {path.name}.{DATA}")
         folder = path if path.is_dir() else path.parent
         others = list_checkpoints(folder) if folder.is_dir() else []
         found = f"found {', '.join(map(str, others))}; " if others else ""
         raise Failure(f"{path}: no such checkpoint; {found}double_conv.py trains one")
+    if is_one_file:
+        with path.open("rb") as file:
+            start = file.read(30)
+        for magic, what in OTHER_FILES.items():
+            if start.startswith(magic):
+                raise Failure(f"{path}: {what}")
     try:
         reader = open_checkpoint(path)
-        for name, name_of_2016 in NAMES_OF_2016.items():
-            key = f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"
-            value = reader.get_tensor(key if reader.has_tensor(key) else name_of_2016)
+        for name, key in find_variables(network, reader, path).items():
+            value = reader.get_tensor(key)
             if not np.isfinite(value).all():
                 raise Failure(f"{path}: {name} is not finite: the training diverged")
             getattr(network, name).assign(value)
         settings = read_settings(reader)
     except CORRUPT as error:
-        message = f"{path}: unreadable, corrupt, or from a different network: {reason(error)}"
-        raise Failure(message) from None
+        if is_one_file:  # one of a checkpoint's two under another name, perhaps
+            advice = f"most checkpoints are two files, NAME.index and NAME.{DATA}: give NAME"
+            raise Failure(f"{path}: not a checkpoint, or corrupt; {advice}") from None
+        raise Failure(f"{path}: unreadable or corrupt: {why_unreadable(error)}") from None
     return settings and settings.get("data")
 
 
@@ -113,6 +154,7 @@ class Saver:
 
     def __init__(self, folder, network, settings):
         self.folder, self.network, self.settings = folder, network, settings
+        self.earlier = []  # what --overwrite replaces, newest first: deleted after the first save
         self.step = tf.Variable(-1, dtype=tf.int64)
         self.saved_settings = tf.Variable("")  # JSON
         self.checkpoint = tf.train.Checkpoint(
@@ -124,7 +166,7 @@ class Saver:
         self.lock = filelock.FileLock(folder / f".{NAME}.lock")
 
     def begin(self, last, resume, overwrite):
-        """Prepares a run up to the step `last`; deletes nothing yet, also with `overwrite`.
+        """Prepares a run up to the step `last`; with `overwrite`, save() will delete what is there.
 
         Raises a Failure if the folder is in use, or what it holds is in the way. With `resume` and
         no checkpoint, the run starts at step 0.
@@ -145,6 +187,8 @@ class Saver:
         run = self.restore_newest(checkpoints) if resume else None
         if self.step > last:
             raise Failure(f"the checkpoint is past --steps {last}; use --steps {int(self.step)}")
+        if overwrite:
+            self.earlier = checkpoints
         return int(self.step) + 1, run
 
     def lock_folder(self):
@@ -195,7 +239,7 @@ class Saver:
                 self.check_settings(path, settings)
                 self.checkpoint.restore(str(path)).assert_consumed()
             except CORRUPT as error:
-                print_stderr(f"skipping {path}: {reason(error)}")
+                print_stderr(f"skipping {path}: {why_unreadable(error)}")
                 continue
             except AssertionError:  # its text shows whole arrays
                 print_stderr(f"skipping {path}: from a different network")
@@ -216,7 +260,7 @@ class Saver:
                 raise Failure(f"{message}; {advice}, or --overwrite to start over")
 
     def save(self, step, run):
-        """Saves a checkpoint, then deletes all but the newest KEEP.
+        """Saves a checkpoint; then deletes all but the newest KEEP, and what --overwrite replaces.
 
         `run` is the name of the folder in which the run's curves are. Raises a Failure if it could
         not be saved, and leaves nothing of it.
@@ -226,21 +270,29 @@ class Saver:
         path = self.folder / f"{NAME}-{step}"
         try:
             self.checkpoint.write(str(path))
-            kept = list(map(str, reversed(list_checkpoints(self.folder)[:KEEP])))  # oldest first
+            checkpoints = list_checkpoints(self.folder)
+            # Later ones are of the run that --overwrite replaces, or --resume has skipped them.
+            checkpoints = checkpoints[checkpoints.index(path) :]
+            kept = list(map(str, reversed(checkpoints[:KEEP])))  # oldest first
             tf.compat.v1.train.update_checkpoint_state(str(self.folder), str(path), kept)
         except (tf.errors.OpError, OSError) as error:
             self.delete_unfinished()
-            delete_checkpoint(path)
+            if path not in self.earlier:
+                delete_checkpoint(path)
             cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file
             message = f"cannot save a checkpoint in {self.folder}: {cause}"
-            raise Failure(f"{message}. Fix that, then continue with --resume") from None
-        for old in list_checkpoints(self.folder)[KEEP:]:
-            delete_checkpoint(old)
-
-    def delete_checkpoints(self):
-        """Deletes all of ours in the folder: --overwrite."""
-        for path in list_checkpoints(self.folder):
-            delete_checkpoint(path)
+            # With --resume, the run that --overwrite was to replace would continue.
+            advice = "start over with --overwrite" if self.earlier else "continue with --resume"
+            raise Failure(f"{message}. Fix that, then {advice}") from None
+        # Oldest first: if killed here, the run that --overwrite replaces still has its newest.
+        for old in reversed([*self.earlier, *checkpoints[KEEP:]]):
+            if old != path:  # which may have replaced one of that run's
+                try:
+                    delete_checkpoint(old)
+                except OSError as error:
+                    advice = "delete it, or --resume may continue from it"
+                    print_stderr(f"warning: cannot delete {old}: {error.strerror}; {advice}")
+        self.earlier = []
 
     def delete_unfinished(self):
         """Deletes what a killed or failed save leaves: train_data-<step>_temp.

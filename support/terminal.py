@@ -55,8 +55,6 @@ def reason(error):
         text = "out of memory"
     else:
         text = str(error) or type(error).__name__
-    # TensorFlow's words for a checkpoint that was not copied to its end
-    text = re.sub("Read less bytes than.*|file is too short to.*", r"incomplete file (\g<0>)", text)
     return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 

@@ -5,6 +5,7 @@ And the curves that were recorded from the post's own programs.
 
 import contextlib
 import csv
+import json
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,7 @@ from processes import ROOT, Running
 
 from support import checkpoints
 
+WEIGHTS = "W_conv1 b_conv1 W_conv2 b_conv2 W_fc1 b_fc1 W_fc2 b_fc2".split()  # and biases
 CURVES = ("cross entropy", "accuracy", "h_conv1", "filters")
 
 
@@ -35,6 +37,11 @@ def files_in(folder):
     """Returns what tells whether a file was touched, the lock aside: {name: modification time}."""
     files = [path for path in folder.iterdir() if path.is_file() and path.suffix != ".lock"]
     return {path.name: path.stat().st_mtime_ns for path in files}
+
+
+def settings_of(path):
+    """Returns the settings in a checkpoint of ours, as a dict."""
+    return json.loads(tf.train.load_variable(str(path), checkpoints.SETTINGS))
 
 
 def variables_in(path):

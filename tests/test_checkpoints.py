@@ -12,15 +12,19 @@ import re
 import shutil
 import signal
 import time
+import zipfile
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
 from processes import SMALL, limit_file_size, run
 from runs import (
+    WEIGHTS,
     assert_same_run,
     files_in,
     saved_steps,
+    settings_of,
     start_training,
     train,
     variables_in,
@@ -28,7 +32,7 @@ from runs import (
 
 import double_conv
 from double_conv import DoubleConv
-from support import checkpoints
+from support import checkpoints, terminal
 from support.terminal import Failure
 
 KILLS = int(os.environ.get("KILLS", "4"))
@@ -43,15 +47,25 @@ def undisturbed(small_data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def resumed(undisturbed, small_data, tmp_path_factory):
-    """Runs that resume copies of it, side by side: {name: (its folder, the Running)}."""
-    steps = {"finished": 60, "corrupt": 60, "full disk": 70}
+    """Runs that resume copies of it, side by side: {name: (its folder, the Running)}.
+
+    Those named for an option have a full disk: a file size limit, which fails a write half-way.
+    """
+    full = functools.partial(limit_file_size, 2**19)
+    runs = {
+        "finished": (60, "--resume", None),
+        "corrupt": (60, "--resume", None),
+        "--resume": (70, "--resume", full),
+        "--overwrite": (70, "--overwrite", full),
+    }
     folder, started = tmp_path_factory.mktemp("resumed"), {}
-    for name, last in steps.items():
+    for name, (last, option, before) in runs.items():
         copy = shutil.copytree(undisturbed[0], folder / name)
         if name == "corrupt":
             damage(copy)
-        before = functools.partial(limit_file_size, 2**19) if name == "full disk" else None
-        args = copy, small_data, "--steps", last, "--resume"
+        if name == "--overwrite":  # the new run's first checkpoint has the name of an earlier one
+            rename_checkpoint(copy, 40, "train_data-0")
+        args = copy, small_data, "--steps", last, option
         started[name] = copy, start_training(*args, before=before)
     return started
 
@@ -99,12 +113,6 @@ def refusal(folder, *args, **options):
     assert files_in(folder) == before
     (line,) = str(failure.value).splitlines()
     return line
-
-
-def settings_of(path):
-    """Returns the settings in a checkpoint of ours, as a dict."""
-    reader = tf.compat.v1.train.NewCheckpointReader(str(path))
-    return json.loads(reader.get_tensor("settings/.ATTRIBUTES/VARIABLE_VALUE"))
 
 
 def checkpoint_with(network, settings, step=0):
@@ -196,17 +204,23 @@ def damage(folder):
     data[45].write_bytes(flipped)
 
 
-def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(undisturbed, resumed):
+def test_every_kind_of_corrupt_checkpoint_is_skipped_with_its_reason(resumed):
     """Promise 2."""
     copy, running = resumed["corrupt"]
-    out, err = running.result()
+    _, err = running.result()
     skipped = [line for line in err.splitlines() if line.startswith("skipping")]
     reasons = ["Read less bytes than requested", "too short", "No such file", "hecksum"]
     for line, step, reason in zip(skipped, (60, 55, 50, 45), reasons, strict=True):
         assert line.startswith(f"skipping {copy / f'train_data-{step}'}: ")
         assert reason in line
     assert f"resuming from {copy / 'train_data-40'}" in err.splitlines()
-    assert out.splitlines()[0].startswith("step 45")
+
+
+def test_resumed_run_takes_the_next_batches_and_ends_with_the_same_bits(undisturbed, resumed):
+    """Promise 2."""
+    copy, running = resumed["corrupt"]  # but for step 40
+    out, _ = running.result()
+    assert out.splitlines() == undisturbed[1].splitlines()[-5:]  # steps 45 to 60, and the test
     assert_same_run(copy, undisturbed[0], 60)
 
 
@@ -222,7 +236,7 @@ def test_resume_stops_where_every_checkpoint_is_corrupt(copy, network):
 def assert_restored(network, path):
     """Asserts that the network's weights and biases are those of a run's checkpoint."""
     saved = variables_in(path)
-    for name in checkpoints.NAMES_OF_2016:
+    for name in WEIGHTS:
         value = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
         np.testing.assert_array_equal(getattr(network, name), value, err_msg=name)
 
@@ -345,15 +359,21 @@ def test_what_a_killed_save_leaves_is_deleted_but_nothing_of_the_users(network, 
     assert all((copy / name).exists() for name in mine)
 
 
-def test_full_disk_while_saving_keeps_the_earlier_checkpoints(undisturbed, network, resumed):
-    """Promises 3 and 4. A file size limit simulates a full disk: writing fails half-way."""
-    folder, running = resumed["full disk"]
+@pytest.mark.parametrize(
+    ("option", "advice"),
+    [("--resume", "continue with --resume"), ("--overwrite", "start over with --overwrite")],
+)
+def test_full_disk_while_saving_keeps_the_earlier_checkpoints(
+    undisturbed, network, resumed, option, advice
+):
+    """Promises 3 and 4."""
+    folder, running = resumed[option]
     out, err = running.result(code=1)
     assert out == ""
-    message = f"cannot save a checkpoint in {folder}: File too large. Fix that, then continue"
-    assert err.splitlines()[-1] == f"double_conv.py: {message} with --resume"
-    assert files_in(folder) == files_in(undisturbed[0])
-    assert set(os.listdir(folder)) == set(os.listdir(undisturbed[0]))
+    message = f"cannot save a checkpoint in {folder}: File too large. Fix that, then {advice}"
+    assert err.splitlines()[-1] == f"double_conv.py: {message}"
+    assert sorted(files_in(folder).values()) == sorted(files_in(undisturbed[0]).values())
+    assert len(os.listdir(folder)) == len(os.listdir(undisturbed[0]))
     assert begin(folder, network, "--resume")[0] == 61
 
 
@@ -399,13 +419,21 @@ def test_overwrite_leaves_a_corrupt_checkpoint_alone(network, copy):
     )
 
 
-def test_overwrite_deletes_nothing_if_the_curves_folder_cannot_be_used(small_data, copy):
-    """Promise 3."""
-    (copy / "file").touch()
-    args = ["--steps", 0, "--overwrite", "--log-dir", copy / "file"]
-    _, err = train(copy, small_data, *args, code=1)
-    assert err.splitlines()[-1].endswith("choose another --log-dir")
+def test_overwrite_goes_on_where_an_earlier_checkpoint_cannot_be_deleted(network, copy, capsys):
+    """Promise 3. It is not one of the newest five either, whatever its step."""
+    (copy / "train_data-55.data-00000-of-00001").unlink()
+    (copy / "train_data-55.data-00000-of-00001").mkdir()
+    saver = checkpoints.Saver(copy, network, SETTINGS)
+    saver.begin(60, resume=False, overwrite=True)
     assert saved_steps(copy) == [60, 55, 50, 45, 40]
+    for step in (0, 5, 10, 15, 20, 25):
+        saver.save(step, run=None)
+        state = tf.train.get_checkpoint_state(str(copy))
+        steps = [step for step in saved_steps(copy)[::-1] if step != 55]
+        assert list(state.all_model_checkpoint_paths) == [f"{copy}/train_data-{s}" for s in steps]
+    assert saved_steps(copy) == [55, 25, 20, 15, 10, 5]
+    (warning,) = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: cannot delete {copy / 'train_data-55'}: Is a directory")
 
 
 @pytest.mark.parametrize("name", ["train_data-20000", "model-5"])
@@ -460,26 +488,49 @@ def test_lock_that_fails_is_named(network, tmp_path):
 # ------------------------------------------------------------------------------------ restore
 
 
-def write_as_2016(network, path, version, **options):
-    """Saves the network's weights and biases as the post's program does."""
-    layers = {
-        "convolution1": (network.W_conv1.numpy(), network.b_conv1.numpy()),
-        "convolution2": (network.W_conv2.numpy(), network.b_conv2.numpy()),
-        "fully-connected": (network.W_fc1.numpy(), network.b_fc1.numpy()),
-        "readout": (network.W_fc2.numpy(), network.b_fc2.numpy()),
-    }
+THE_POSTS = "convolution1", "convolution2", "fully-connected", "readout"
+
+
+def write_as_2016(network, path, version=1, scopes=THE_POSTS, **options):
+    """Saves the network's weights and biases, and Adam's slots, as the post's program does."""
+    values = [getattr(network, name).numpy() for name in WEIGHTS]
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        for scope, values in layers.items():
+        variables = []
+        for scope, weights, biases in zip(scopes, values[::2], values[1::2]):
             with tf.name_scope(scope):
-                for value in values:
-                    tf.compat.v1.Variable(value, use_resource=False)
+                variables.append(tf.compat.v1.Variable(weights, use_resource=False))
+                variables.append(tf.compat.v1.Variable(biases, use_resource=False))
+        with tf.name_scope("optimizer"):
+            loss = tf.add_n([tf.reduce_sum(variable) for variable in variables])
+            tf.compat.v1.train.AdamOptimizer().minimize(loss)
         session.run(tf.compat.v1.global_variables_initializer())
         saver = tf.compat.v1.train.Saver(write_version=version)
         saver.save(session, str(path), **options)
 
 
+def write_as_keras(network, path):
+    """Saves the network's weights and biases as those of a compiled Keras model."""
+    layers = tf.keras.layers
+    model = tf.keras.Sequential(
+        [
+            layers.Input([28, 28, 1]),
+            layers.Conv2D(32, 5, padding="same"),
+            layers.MaxPool2D(),
+            layers.Conv2D(64, 5, padding="same"),
+            layers.MaxPool2D(),
+            layers.Flatten(),
+            layers.Dense(double_conv.num_fc),
+            layers.Dense(10),
+        ]
+    )
+    model.set_weights([getattr(network, name) for name in WEIGHTS])
+    model.compile("adam")
+    model.optimizer.build(model.trainable_variables)
+    tf.train.Checkpoint(model=model).write(str(path))
+
+
 def assert_same_weights(network, other):
-    for name in checkpoints.NAMES_OF_2016:
+    for name in WEIGHTS:
         one, two = getattr(network, name), getattr(other, name)
         np.testing.assert_array_equal(one, two, err_msg=name)
 
@@ -493,11 +544,19 @@ def trained(small):
     return network
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_checkpoint_of_2016_is_restored(trained, tmp_path, version):
-    write_as_2016(trained, tmp_path / "train_data", version, global_step=100)
+OTHER_PROGRAMS = {
+    "the post's, TensorFlow 0.x": functools.partial(write_as_2016, version=1),
+    "the post's, TensorFlow 1.x": functools.partial(write_as_2016, version=2),
+    "the official tutorial's": functools.partial(write_as_2016, version=2, scopes=[""] * 4),
+    "Keras": write_as_keras,
+}
+
+
+@pytest.mark.parametrize("write", OTHER_PROGRAMS.values(), ids=OTHER_PROGRAMS)
+def test_checkpoint_of_another_program_is_restored(trained, tmp_path, write):
+    write(trained, tmp_path / "saved")
     network = DoubleConv()
-    assert checkpoints.restore(network, tmp_path / "train_data-100") is None
+    assert checkpoints.restore(network, tmp_path / "saved") is None
     assert_same_weights(network, trained)
 
 
@@ -530,10 +589,26 @@ def test_missing_checkpoint_lists_what_is_there(undisturbed, tmp_path):
         assert failure_of_restore(network, path) == message
 
 
-def test_checkpoint_of_a_different_network_is_not_restored(undisturbed):
+def test_our_own_checkpoint_is_restored_by_name_whatever_its_shapes(monkeypatch, tmp_path):
+    monkeypatch.setattr(double_conv, "num_fc", 64)  # as many as the second layer's filters
+    saved = DoubleConv(seed=2)
+    saved.b_fc1.assign(tf.range(64.0))
+    tf.train.Checkpoint(network=saved).write(str(tmp_path / "train_data-7"))
+    network = DoubleConv()
+    checkpoints.restore(network, tmp_path / "train_data-7")
+    assert_same_weights(network, saved)
+
+
+def test_checkpoint_of_a_different_network_is_not_restored(undisturbed, trained, tmp_path):
     path = undisturbed[0] / "train_data-60"
-    message = failure_of_restore(DoubleConv(), path)
-    assert message.startswith(f"{path}: unreadable, corrupt, or from a different network: ")
+    message = "is from a different network: it has no variables of W_fc1's shape (3136, 1024)"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(double_conv, "num_fc", 1024)
+        assert failure_of_restore(DoubleConv(), path) == f"{path} {message}"
+    path = tmp_path / "two"
+    tf.train.Checkpoint(one=trained, other=DoubleConv()).write(str(path))
+    message = "is from a different network: it has 2 variables of W_conv1's shape (5, 5, 1, 32)"
+    assert failure_of_restore(trained, path) == f"{path} {message}"
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -571,7 +646,41 @@ def test_data_without_its_index_name_the_missing_file(copy, network):
 @pytest.mark.parametrize(("suffix", "size"), [("index", 10), ("data-00000-of-00001", 1000)])
 def test_file_that_was_not_copied_to_its_end_is_called_incomplete(copy, network, suffix, size):
     os.truncate(copy / f"train_data-60.{suffix}", size)
-    assert ": incomplete file (" in failure_of_restore(network, copy / "train_data-60")
+    failure = Failure(failure_of_restore(network, copy / "train_data-60"))
+    line = terminal.reason(failure)  # as it is printed
+    assert line.count(": incomplete file (") == line.count("incomplete file") == 1
+
+
+def write_list(path):
+    path.write_text('model_checkpoint_path: "train_data-60"\n')
+
+
+def write_renamed_data(path):
+    path.write_bytes(bytes(1000))
+
+
+def write_hdf5(path):
+    h5py.File(path, "w").close()
+
+
+def write_zip(path):
+    zipfile.ZipFile(path, "w").writestr("model", "")
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (write_hdf5, "an HDF5 file of Keras's, not a checkpoint; in Keras, load it and call "),
+        (write_zip, "a zip file, as of Keras or PyTorch, not a checkpoint; in Keras, load it and "),
+        (write_list, "TensorFlow's list of checkpoints; give one of those in it"),
+        (write_renamed_data, "not a checkpoint, or corrupt; most checkpoints are two files, NAME."),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(trained, tmp_path, write, message):
+    """Promise 4."""
+    write(tmp_path / "file")
+    line = failure_of_restore(trained, tmp_path / "file")
+    assert line.startswith(f"{tmp_path / 'file'}: {message}")
 
 
 def test_save_killed_between_its_data_and_its_index_is_resumed(network, copy):
@@ -583,17 +692,21 @@ def test_save_killed_between_its_data_and_its_index_is_resumed(network, copy):
     assert not list(copy.glob("train_data-60*"))
 
 
-@pytest.mark.parametrize("option", ["--resume", "--overwrite"])
-def test_run_killed_between_deletions_goes_on(option, network, copy, monkeypatch):
-    """Promise 2. It has deleted one of the two files of a checkpoint."""
+@pytest.mark.parametrize(("option", "first"), [("--resume", 61), ("--overwrite", 0)])
+def test_overwrite_killed_between_deletions_goes_on(network, copy, monkeypatch, option, first):
+    """Promise 2. It has deleted one of the two files of the oldest checkpoint."""
 
     def unlink_and_stop(path, missing_ok):
         os.unlink(path)
         raise KeyboardInterrupt
 
+    saver = checkpoints.Saver(copy, network, SETTINGS)
+    saver.begin(60, resume=False, overwrite=True)
     with monkeypatch.context() as patch:
         patch.setattr(pathlib.Path, "unlink", unlink_and_stop)
         with pytest.raises(KeyboardInterrupt):
-            checkpoints.delete_checkpoint(copy / "train_data-40")
+            saver.save(0, run=None)
+    saver.lock.release()
+    assert saved_steps(copy) == [60, 55, 50, 45, 40, 0]
     assert len(list(copy.glob("train_data-40.*"))) == 1
-    assert begin(copy, network, option)[0] == (61 if option == "--resume" else 0)
+    assert begin(copy, network, option)[0] == first

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from digits import shades, small_image
-from runs import only_run, read_events, saved_steps, start_training, variables_in
+from runs import (
+    WEIGHTS,
+    only_run,
+    read_events,
+    saved_steps,
+    settings_of,
+    start_training,
+    variables_in,
+)
 
 import common
 import double_conv
@@ -59,7 +67,7 @@ def softmax(logits):
 
 def numpy_layers(network, x, kept=1.0):
     """Returns the network's layers by name; `kept` is what dropout multiplies h_fc1 by."""
-    v = {name: getattr(network, name).numpy() for name in checkpoints.NAMES_OF_2016}
+    v = {name: getattr(network, name).numpy() for name in WEIGHTS}
     h_conv1 = relu(conv2d(x.reshape(-1, 28, 28, 1), v["W_conv1"]) + v["b_conv1"])
     h_pool1 = max_pool_2x2(h_conv1)
     h_conv2 = relu(conv2d(h_pool1, v["W_conv2"]) + v["b_conv2"])
@@ -201,7 +209,7 @@ def seeded(small_data, tmp_path_factory):
         x, y_ = train.images[batch], train.labels[batch]
         network.train_step(x, y_, [3, step])
         if step in (0, 5, 10, 12):
-            weights = {name: getattr(network, name).numpy() for name in checkpoints.NAMES_OF_2016}
+            weights = {name: getattr(network, name).numpy() for name in WEIGHTS}
             reports[step] = *network.evaluate(x, y_), weights
     out, err = running.result()
     events = {(tag, at): v for tag, at, v in read_events(only_run(folder / "logs"))}
@@ -233,6 +241,12 @@ def test_last_step_is_reported_logged_and_saved_too(seeded):
     assert saved_steps(seeded.folder) == [12, 10, 5, 0]
     for tag in ("cross entropy", "accuracy", "h_conv1"):
         assert [step for name, step in seeded.events if name == tag] == [0, 5, 10, 12]
+
+
+def test_checkpoint_has_the_name_of_the_curves_folder_so_that_it_may_be_moved(seeded):
+    """Promise 2: --resume continues the curves below the --log-dir that it is given."""
+    run = settings_of(seeded.folder / "train_data-12")["run"]
+    assert run == only_run(seeded.folder / "logs").name
 
 
 def test_logged_accuracy_and_histogram_are_those_of_the_report(seeded):
@@ -299,3 +313,20 @@ def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_pa
     checkpoints.restore(network, path)
     accuracy = common.accuracy_on(network, data.test)
     assert out.splitlines()[-1] == f"test accuracy {accuracy:g} (not MNIST)"
+
+
+# ---------------------------------------------------------------------------------------- options
+
+
+def test_resume_and_overwrite_exclude_each_other(monkeypatch, capsys):
+    """Promise 3: a run does not replace the one that it continues."""
+    monkeypatch.setattr("sys.argv", ["double_conv.py", "--resume", "--overwrite"])
+    with pytest.raises(SystemExit):
+        double_conv.options()
+    assert "--overwrite: not allowed with argument --resume" in capsys.readouterr().err
+
+
+def test_folder_for_checkpoints_keeps_its_ending(monkeypatch):
+    """Promise 3: the folder best.meta is not the folder best."""
+    monkeypatch.setattr("sys.argv", ["double_conv.py", "--checkpoint-dir", "runs/best.meta"])
+    assert str(double_conv.options().checkpoint_dir) == "runs/best.meta"
