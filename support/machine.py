@@ -17,7 +17,12 @@ def cpu():
     text = info.read_text() if info.exists() else ""
     model = re.search(r"^model name\s*: (.*)", text, re.M)
     parts = [model[1] if model else platform.machine()]
-    vectors = {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
+    vectors = {
+        "amx_bf16": "AMX",
+        "avx512_bf16": "AVX512-BF16",
+        "avx512f": "AVX-512",
+        "avx2": "AVX2",
+    }
     parts += [name for flag, name in vectors.items() if f" {flag}" in text][:1]
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
