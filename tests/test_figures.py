@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from digits import read_png, shades, small_image
 from PIL import Image
-from processes import Running, run, wait_until
+from processes import ROOT, Running, run, wait_until
 
 from support import figures
 from support.terminal import Failure
@@ -119,6 +119,20 @@ def test_figure_may_be_new_or_replace_an_earlier_one_and_is_not_touched_yet(tmp_
     figures.check_png(tmp_path / "new" / "figure.png", "--figure")
     assert (tmp_path / "earlier.PNG").read_bytes() == earlier
     assert list((tmp_path / "new").iterdir()) == []
+
+
+PICTURES = {
+    "single_conv.py": ["single_conv.png"],
+    "visualize_filters.py": ["layer1.png", "layer2.png", "patches.png"],
+}
+
+
+@pytest.mark.parametrize("program", PICTURES)
+def test_the_pages_pictures_may_be_drawn_again_in_their_place(program, monkeypatch):
+    """By the commands under "Pictures" in docs/results.md."""
+    monkeypatch.setattr(sys, "argv", [program])
+    for name in PICTURES[program]:
+        figures.check_png(ROOT / "docs" / "images" / name, "--figure")
 
 
 def users_plot():
