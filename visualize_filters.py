@@ -9,8 +9,8 @@ shown.
 
 The post ends by saying that nobody can tell what the second layer looks at.
 --patches looks from the other side: it draws, for each filter, the nine patches
-of test digits that excite it most. (A filter that was never trained has its kind
-of stroke, too: see docs/guide.md.)
+of test digits that excite it most. (A filter that was never trained has its
+kind of stroke, too: see docs/guide.md.)
 
 Also reads checkpoints of the post's own program (TensorFlow 0.x, 1.x).
 
