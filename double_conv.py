@@ -13,7 +13,6 @@ Example:
     tensorboard --logdir /tmp/cnn --samples_per_plugin images=1000
 """
 
-import shlex
 from typing import NamedTuple
 
 import common
@@ -200,7 +199,8 @@ def main():
     test_accuracy = common.print_test_accuracy(network, mnist)
     writer.finish(args.steps, test_accuracy)
     newest = args.checkpoint_dir / f"train_data-{args.steps}"
-    terminal.print_stderr(f"next: python visualize_filters.py {shlex.quote(str(newest))}")
+    script = terminal.SCRIPTS / "visualize_filters.py"
+    terminal.print_next("python", script, newest, "--data-dir", args.data_dir)
 
 
 if __name__ == "__main__":

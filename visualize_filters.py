@@ -9,8 +9,8 @@ shown.
 
 The post ends by saying that nobody can tell what the second layer looks at.
 --patches looks from the other side: it draws, for each filter, the nine patches
-of test digits that excite it most. (A filter that was never trained has its kind
-of stroke, too: see docs/guide.md.)
+of test digits that excite it most. (A filter that was never trained has its
+kind of stroke, too: see docs/guide.md.)
 
 Also reads checkpoints of other programs with the same network, such as the
 post's own (TensorFlow 0.x, 1.x) and a Keras model's.

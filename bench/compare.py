@@ -171,6 +171,8 @@ def main():
             f"this machine is busy ({load}): PyTorch's threads wait for each other, see README.md"
         )
     speeds = measure(commands(args), rounds)
+    if not speeds:
+        sys.exit("nothing was measured, for the reasons above")
     print(table(speeds))
     print("\nSteps per second: median (lowest to highest), and how many times as fast as that this")
     print("repository doing the same is: the median, over the rounds, of ours / the peer's.")

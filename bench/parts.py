@@ -1,7 +1,7 @@
-"""Times the parts that the scripts replace by faster ones, beside TensorFlow's own.
+"""Time the scripts' faster parts, each beside TensorFlow's own.
 
-Each pair computes the same; blocks of both alternate, on made-up digits. Prints a
-table with the median over the blocks, in milliseconds.
+Each pair computes the same; blocks of both alternate, on made-up digits. Prints
+a table with the median over the blocks, in milliseconds.
 
 Example:
     python -m bench.parts

@@ -13,6 +13,8 @@ def check_folder(folder, option):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+    except FileExistsError:
+        raise Failure(f"{folder} is a file, not a folder; choose another {option}") from None
     except OSError as error:
         raise Failure(f"{folder}: {error.strerror}; choose another {option}") from None
 

@@ -163,12 +163,13 @@ def read_files(data_dir):
 def read_file(data_dir, name):
     """Returns the File with one of MNIST's names, gzipped or not; None if it is missing.
 
-    Kaggle's copies have a dot in the name, or a folder of the same name around the file.
+    Kaggle's copies have a dot in the name, or a folder of the same name around the file;
+    torchvision's are in MNIST/raw.
     """
     dotted = name.replace("-idx", ".idx")
     folder = data_dir / name
     paths = [folder, data_dir / f"{name}.gz", data_dir / dotted, data_dir / f"{dotted}.gz"]
-    for path in [*paths, folder / name]:
+    for path in [*paths, folder / name, data_dir / "MNIST" / "raw" / name]:
         if path.is_file():
             try:
                 data = path.read_bytes()
@@ -223,23 +224,17 @@ def download(name, data_dir):
                 path=data_dir,
                 downloader=pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=bar),
             )
-        except requests.HTTPError as error:
-            cause = reason(error)
-        except requests.exceptions.SSLError:
-            cause = "TLS failed: its certificate is not trusted, or a proxy is in between"
-        except requests.exceptions.InvalidSchema as error:
-            cause = f"the proxy cannot be used: {reason(error)}"
-        except requests.RequestException as error:  # its text is a nest of Python objects
-            cause = f"the connection failed ({type(error).__name__})"
-        except ValueError:
-            cause = "its checksum is wrong"
+        except (requests.RequestException, ValueError) as error:  # ValueError: a wrong checksum
+            cause = error
+            while cause.__context__:  # the first of them says it in words
+                cause = cause.__context__
+            print_stderr(f"could not download it: {reason(cause)} ({type(error).__name__})")
         except OSError as error:  # the disk's
             message = f"could not download it: {reason(error)}; choose another --data-dir"
             raise Failure(message) from None
         else:
             Path(path).chmod(0o644)  # pooch's files are for their owner only; a class shares one
             return read_file(data_dir, name)
-        print_stderr(f"could not download it: {cause}")
     names = ", ".join(f"{name}.gz" for name in SHA256)
-    advice = f"try again with network access, or put its four files in {data_dir}: {names}"
+    advice = f"fix what is reported above, or put its four files in {data_dir}: {names}"
     raise ConnectionError(f"could not download MNIST; {advice}")

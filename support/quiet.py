@@ -8,6 +8,7 @@ import gc
 import importlib.util
 import logging
 import os
+import re
 import sys
 
 
@@ -22,6 +23,19 @@ def without_messages():
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
+
+
+def what_to_do(error):
+    """Returns an import's error, and what to do, on one line."""
+    # TensorFlow's text may be a traceback, the cause, and where to ask.
+    cause = re.sub(r"(?m)^(Traceback|  ).*\n+", "", f"{error}").split("\n")[0].rstrip(".")
+    path = getattr(error, "path", None)
+    if path and "-packages" not in path:  # the user's own random.py, for example
+        return cause
+    if "for backend" in cause:
+        return f"{cause}. Unset MPLBACKEND"
+    advice = "In a new environment with Python 3.10 to 3.13: pip install -r requirements.txt"
+    return f"{cause}. {advice}"
 
 
 def import_quietly():
@@ -41,11 +55,8 @@ def import_quietly():
 
         with without_messages() if hide else contextlib.nullcontext():
             import tensorflow
-    except ImportError as error:
-        advice = ""
-        if error.name in ("matplotlib", "numpy", "tensorflow"):
-            advice = ". With Python 3.10 to 3.13: pip install -r requirements.txt"
-        sys.exit(f"{error}{advice}")
+    except Exception as error:  # e.g. for a wrong version of protobuf, its own
+        sys.exit(what_to_do(error))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)

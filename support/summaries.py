@@ -2,7 +2,6 @@
 
 import contextlib
 import csv
-import shlex
 import shutil
 import tempfile
 import time
@@ -14,7 +13,7 @@ from tensorboard.plugins.histogram.metadata import create_summary_metadata
 from support import figures
 from support.files import check_folder, write_whole
 from support.quiet import tf
-from support.terminal import Failure, print_stderr
+from support.terminal import Failure, print_next, print_stderr
 
 
 class RunWriter:
@@ -57,9 +56,9 @@ class RunWriter:
             if png:
                 tf.summary.image("test digits", tf.io.decode_png(png.read_bytes())[None])
         print_stderr(f"curves: {self.folder}")
-        log_dir = shlex.quote(str(self.folder.parent))
         # By default TensorBoard keeps only 10 images per tag.
-        print_stderr(f"next: tensorboard --logdir {log_dir} --samples_per_plugin images=1000")
+        images = ["--samples_per_plugin", "images=1000"]
+        print_next("tensorboard", "--logdir", self.folder.parent, *images)
 
 
 def new_folder(log_dir, settings):

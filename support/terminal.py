@@ -5,14 +5,17 @@ import builtins
 import contextlib
 import os
 import re
+import shlex
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from tqdm import tqdm
 
 from support.quiet import tf
 
+SCRIPTS = Path(__file__).parents[1]  # the folder that they are in
 BAR = {"disable": None, "leave": False, "dynamic_ncols": True}  # None: only on a terminal
 
 
@@ -35,6 +38,29 @@ def print_stderr(text):
         tqdm.write(text, file=sys.stderr)
 
 
+def print_next(*command):
+    """Prints a command to continue with; its paths are absolute, so that it runs in any folder."""
+    words = [str(word.absolute() if isinstance(word, Path) else word) for word in command]
+    print_stderr(f"next: {shlex.join(words)}")
+
+
+def places(error):
+    """Returns the scripts' lines that led to an error of TensorFlow's, the last one last.
+
+    The mistake may be in an earlier one. Lines of common.py, which the scripts call, count only if
+    there are no others.
+    """
+    lines = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    # In a graph, the lines that made it are in the message; the traceback ends where it was run.
+    lines += re.findall(r'File "(.+)", line (\d+)', error.message)
+    found = [
+        f"{Path(path).name}, line {number}"
+        for path, number in lines
+        if Path(path).parent == SCRIPTS
+    ]
+    return [place for place in found if not place.startswith("common.py")] or found
+
+
 def reason(error):
     """Returns an error's message on one line, printable.
 
@@ -45,10 +71,8 @@ def reason(error):
         # In a tf.function's message, the lines of code that led to the error precede the cause.
         trace = r'(?m)^(Graph execution error|Detected at|<stack traces|  File ").*\n+'
         first_line = re.sub(trace, "", error.message).strip().split("\n")[0]
-        text = re.sub(r"\{\{.*?\}\} *| *\[Op:\w*\]", "", first_line).replace("; ", ": ")
-        folder = re.escape(os.path.dirname(os.path.dirname(__file__)))  # of the scripts
-        places = re.findall(rf'File "{folder}.(\w+\.py)", line (\d+)', error.message)
-        text += "".join(f" ({name}, line {number})" for name, number in places[-1:])
+        text = re.sub(r"\{\{.*?\}\} *| *\[Op:\w*\]( name: *)?", "", first_line).replace("; ", ": ")
+        text += "".join(f" (refused in {place})" for place in places(error)[-1:])
     elif getattr(error, "strerror", None):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     elif isinstance(error, MemoryError):  # often without text

@@ -18,7 +18,7 @@ import subprocess
 
 import pytest
 from digits import write_digits
-from processes import Running, forkserver
+from processes import ROOT, Running, forkserver
 
 import support.quiet  # noqa: F401  TensorFlow without its start-up messages, for all tests
 
@@ -27,7 +27,10 @@ for name in "TF_CPP_MIN_LOG_LEVEL PYTHONUNBUFFERED DISPLAY WAYLAND_DISPLAY MPLBA
     os.environ.pop(name, None)
 
 if forkserver:
+    folder = os.getcwd()
+    os.chdir(ROOT)  # the server passes over what it does not find from there
     multiprocessing.forkserver.ensure_running()  # imports TensorFlow while pytest collects tests
+    os.chdir(folder)
 
 
 def pytest_sessionfinish():

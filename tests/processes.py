@@ -43,6 +43,7 @@ def execute(script, args, folder, streams, environment, constants, before):
     os.setpgrp()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore Ctrl-C
     sys.argv = [str(ROOT / script), *args]
+    assert "double_conv" in sys.modules, "the fork server has imported nothing"
     if before:
         before()
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from digits import shades, small_image
+from processes import ROOT
 from runs import (
     WEIGHTS,
     only_run,
@@ -278,7 +279,8 @@ def test_stderr_has_the_speed_the_paths_and_the_next_commands(seeded):
         speed,
         f"curves: {only_run(folder / 'logs')}",
         f"next: tensorboard --logdir '{folder / 'logs'}' --samples_per_plugin images=1000",
-        f"next: python visualize_filters.py '{folder / 'train_data-12'}'",
+        f"next: python {ROOT / 'visualize_filters.py'} '{folder / 'train_data-12'}' "
+        f"--data-dir '{folder / 'my data'}'",
     ]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from digits import read_png, shades, small_image
 from PIL import Image
-from processes import Running, run, wait_until
+from processes import ROOT, Running, run, wait_until
 
 from support import figures
 from support.terminal import Failure
@@ -121,6 +121,20 @@ def test_figure_may_be_new_or_replace_an_earlier_one_and_is_not_touched_yet(tmp_
     assert list((tmp_path / "new").iterdir()) == []
 
 
+PICTURES = {
+    "single_conv.py": ["single_conv.png"],
+    "visualize_filters.py": ["layer1.png", "layer2.png", "patches.png"],
+}
+
+
+@pytest.mark.parametrize("program", PICTURES)
+def test_the_pages_pictures_may_be_drawn_again_in_their_place(program, monkeypatch):
+    """By the commands under "Pictures" in docs/results.md."""
+    monkeypatch.setattr(sys, "argv", [program])
+    for name in PICTURES[program]:
+        figures.check_png(ROOT / "docs" / "images" / name, "--figure")
+
+
 def users_plot():
     buffer = io.BytesIO()
     plt.figure().savefig(buffer, format="png")
@@ -164,7 +178,7 @@ def arguments(small_data, tmp_path):
     [
         ("figure.jpg", "figure.jpg is not a PNG file's name; choose another --figure"),
         ("folder.png", "folder.png is not a PNG file's name; choose another --figure"),
-        ("file/figure.png", "file: File exists; choose another --figure"),
+        ("file/figure.png", "file is a file, not a folder; choose another --figure"),
         ("drawing.png", "another --figure"),
         pytest.param(
             "locked/figure.png",
@@ -234,6 +248,20 @@ def test_a_backend_that_ends_the_process_loses_nothing(without_windows):
     assert "test accuracy" in out
     assert {line.split(":")[0] for line in err.splitlines()} >= {"figure", "curves"}
     assert (running.folder / "single_conv.png").is_file()
+
+
+def test_window_of_a_large_figure_fits_a_screen_and_a_small_one_is_as_it_is(tmp_path, monkeypatch):
+    sizes = {"wide": (3200, 900), "high": (1600, 1800), "small": (560, 200)}
+    for name, size in sizes.items():
+        Image.new("L", size).save(tmp_path / f"{name}.png")
+    monkeypatch.setattr(plt, "get_backend", lambda: "not agg")
+    figures.show([tmp_path / f"{name}.png" for name in sizes])
+    windows = {name: plt.figure(name).get_size_inches() * 100 for name in sizes}
+    assert {name: tuple(size) for name, size in windows.items()} == {
+        "wide": (1600, 450),
+        "high": (800, 900),
+        "small": (560, 200),
+    }
 
 
 def wait_for_window(running, display, title):

@@ -21,7 +21,7 @@ def test_folder_is_created_with_its_parents(tmp_path):
 def test_folder_that_is_a_file_is_refused(tmp_path):
     """Promise 4."""
     (tmp_path / "file").write_bytes(OLD)
-    with pytest.raises(Failure, match="file: File exists; choose another --log-dir"):
+    with pytest.raises(Failure, match="file is a file, not a folder; choose another --log-dir"):
         files.check_folder(tmp_path / "file", "--log-dir")
     with pytest.raises(Failure, match="file/below: Not a directory; choose another --log-dir"):
         files.check_folder(tmp_path / "file" / "below", "--log-dir")

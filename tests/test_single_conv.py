@@ -321,7 +321,7 @@ def test_rendered_digits_need_no_network_and_are_named_everywhere(tmp_path):
         (["--steps", "-1"], 2, "'-1' is not an integer from 0 to 2147483647"),
         (["--steps", "x"], 2, "'x' is not an integer from 0 to 2147483647"),
         (["--seed", "2147483648"], 2, "is not an integer from 0 to 2147483647"),
-        (["--log-dir", "file"], 1, "file: File exists; choose another --log-dir"),
+        (["--log-dir", "file"], 1, "file is a file, not a folder; choose another --log-dir"),
     ],
 )
 def test_wrong_options_are_refused_before_training(small_data, tmp_path, args, code, message):

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -137,6 +138,11 @@ def test_full_disk_ends_a_run_with_one_line(small_data, tmp_path):
     last = err.splitlines()[-1]
     assert last.startswith(f"single_conv.py: {tmp_path / 'logs'}/")
     assert last.endswith(": No space left on device; free some, or use --log-dir")
+
+
+def test_a_run_needs_no_more_free_space_than_a_mebibyte(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
+    summaries.RunWriter(tmp_path, network, SETTINGS)
 
 
 # ------------------------------------------------------------------------------------- the graph

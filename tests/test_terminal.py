@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import tensorflow as tf
@@ -30,10 +31,11 @@ def test_defaults_are_the_posts(script, monkeypatch):
 
 
 @pytest.mark.parametrize("script", ["single_conv.py", "double_conv.py", "visualize_filters.py"])
-def test_help_is_shown_with_an_example(script):
+def test_help_is_shown_with_an_example_and_fits_a_terminal(script):
     out, err = run(script, "--help")
     assert err == ""
     assert f"python {script}" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("text", ["-1", "32", "1.5", "1e1", "", " ", "ten", "0x10", "1 2"])
@@ -137,6 +139,12 @@ def test_deleted_current_folder_is_one_line(script, option, small_data, tmp_path
     assert out == ""
     line = f"{script}: .: No such file or directory; choose another {option}"
     assert err.splitlines()[-1] == line
+
+
+def test_next_command_runs_as_printed_in_any_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    terminal.print_next("tensorboard", "--logdir", Path("-my logs"))
+    assert capsys.readouterr().err == f"next: tensorboard --logdir '{tmp_path}/-my logs'\n"
 
 
 # ------------------------------------------------------------------------------------ progress

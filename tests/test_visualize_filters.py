@@ -150,19 +150,31 @@ def test_a_figure_that_is_not_drawn_may_be_in_the_way(started):
     assert "layer2.png" in err.splitlines()[-1]
 
 
-def test_titles_name_the_layer_the_sub_filter_and_what_is_drawn(
-    network, checkpoint, small_data, tmp_path, monkeypatch
-):
-    drawn, visualize = [], visualize_filters.visualize
-    monkeypatch.setattr(
-        visualize_filters, "visualize", lambda *args: drawn.extend(visualize(*args)) or drawn
-    )
-    monkeypatch.setattr(visualize_filters, "DoubleConv", lambda: network)
-    monkeypatch.setattr(visualize_filters.common, "accuracy_on", lambda *_: 0.9876)
-    monkeypatch.setattr(visualize_filters.figures, "show", lambda paths: None)
-    args = [checkpoint, "--data-dir", small_data, "--first", 3, "--sub-filter", 32, "--figure-dir"]
-    monkeypatch.setattr(sys, "argv", ["visualize_filters.py", *map(str, [*args, tmp_path])])
-    visualize_filters.main()
+@pytest.fixture(scope="module")
+def drawn_and_shown(network, checkpoint, small_data, tmp_path_factory):
+    """The figures that a run draws, and the names of those that it shows in windows."""
+    folder = tmp_path_factory.mktemp("shown")
+    drawn, shown, visualize = [], [], visualize_filters.visualize
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            visualize_filters, "visualize", lambda *args: drawn.extend(visualize(*args)) or drawn
+        )
+        patch.setattr(visualize_filters, "DoubleConv", lambda: network)
+        patch.setattr(visualize_filters.common, "accuracy_on", lambda *_: 0.9876)
+        patch.setattr(visualize_filters.figures, "show", shown.extend)
+        args = [checkpoint, "--data-dir", small_data, "--first", 3, "--sub-filter", 32]
+        args = map(str, [*args, "--figure-dir", folder])
+        patch.setattr(sys, "argv", ["visualize_filters.py", *args])
+        visualize_filters.main()
+    return drawn, [path.name for path in shown]
+
+
+def test_both_figures_are_shown_in_windows(drawn_and_shown):
+    assert drawn_and_shown[1] == ["layer1.png", "layer2.png"]
+
+
+def test_titles_name_the_layer_the_sub_filter_and_what_is_drawn(drawn_and_shown):
+    drawn, _ = drawn_and_shown
     last = "train_data-7, not MNIST, test accuracy 0.9876"
     assert [figure.texts[0].get_text() for figure in drawn] == [
         f"Layer 1: the 32 filters (top row) and their feature maps for 3 test digits\n{last}",
@@ -292,7 +304,7 @@ def test_patches_are_numbered_from_1_in_both_layers(network, test_set):
         (["--patches", "--digits", 3], 2, "--digits: not allowed with argument --patches"),
         (["--patches", "--first", 3], 2, "--first: not allowed with argument --patches"),
         (["--patches", "--sub-filter", 1], 2, "so --sub-filter does not go with it"),
-        (["--figure-dir", "file"], 1, "file: File exists; choose another --figure-dir"),
+        (["--figure-dir", "file"], 1, "file is a file, not a folder; choose another --figure-dir"),
     ],
 )
 def test_wrong_options_are_refused(tmp_path, args, code, message):

@@ -5,6 +5,7 @@ import re
 import sys
 
 import numpy as np
+import pytest
 from processes import ROOT, Running
 
 import double_conv
@@ -59,6 +60,15 @@ def test_what_fails_is_left_out_and_reported(capsys):
         "round 1, bad, x: left out: no memory",
         "round 2, good, x: 40.5 steps/s",
     ]
+
+
+def test_nothing_measured_is_an_error(monkeypatch):
+    """A table without numbers would be taken for a result."""
+    monkeypatch.setattr(sys, "argv", ["compare.py", "--quick"])
+    bad = ["-c", "raise SystemExit('no data')"]
+    monkeypatch.setattr(compare, "commands", lambda args: {("bad", SINGLE): bad})
+    with pytest.raises(SystemExit, match="nothing was measured"):
+        compare.main()
 
 
 def test_all_train_as_many_steps_of_the_same_networks(monkeypatch, tmp_path):
