@@ -56,7 +56,13 @@ def test_labels_are_one_hot(small_data):
     digits = np.frombuffer(unpacked(small_data / f"{TEST_LABELS}.gz"), np.uint8, offset=8)
     assert test.labels.dtype == np.float32
     np.testing.assert_array_equal(test.labels, digits[:, np.newaxis] == np.arange(10))
-    np.testing.assert_array_equal(test.next_batch(500)[1], test.labels)
+    np.testing.assert_array_equal(test.next_batch(100)[1], test.labels[:100])
+
+
+def test_the_last_whole_batch_belongs_to_its_epoch(small_data):
+    test = read_data_sets(small_data).test
+    epoch = [test.next_batch(100)[0] for _ in range(5)]
+    np.testing.assert_array_equal(np.concatenate(epoch), test.images)
 
 
 def write_unpacked(path, data):
