@@ -40,13 +40,32 @@ def shades(image):
     return 255 * (image.max() - image) / np.ptp(image)
 
 
-def small_image(picture, top, left, pitch, side):
-    """Returns the grey levels, float [side, side], of an image among others in a picture.
+def cells(picture, pitch):
+    """Splits a picture into cells of pitch x pitch pixels: uint8 [rows, columns, pitch, pitch]."""
+    height, width = picture.shape
+    assert height % pitch == 0
+    columns = width // pitch  # the rest is white
+    picture = picture[:, : columns * pitch]
+    return picture.reshape(-1, pitch, columns, pitch).swapaxes(1, 2)
 
-    The image is in the middle of the pitch x pitch pixels at (top, left), with 2 pixels or more to
-    spare at each edge, and its own pixels are enlarged.
+
+def figure_cells(picture, lines, pitch=32):
+    """Returns a figure's cells; `lines` is how many of their rows hold the filters.
+
+    Above each of these are its filters' numbers, 14 pixels high; around all are margins of 8
+    pixels, and the title takes 44.
     """
-    scale = (pitch - 4) // side
-    start = (pitch - scale * side) // 2 + scale // 2
+    sheet = picture[44:-8, 8:-8]
+    numbers = [top + i for top in np.arange(lines) * (14 + pitch) for i in range(14)]
+    return cells(np.delete(sheet, numbers, axis=0), pitch)
+
+
+def small_image(cell, side):
+    """Returns the grey levels, float [side, side], of the image in a cell.
+
+    It is in the middle, with 2 pixels or more to spare at each edge, and its pixels are enlarged.
+    """
+    scale = (len(cell) - 4) // side
+    start = (len(cell) - scale * side) // 2 + scale // 2
     at = start + scale * np.arange(side)
-    return picture[top + at][:, left + at].astype(float)
+    return cell[at][:, at].astype(float)

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tensorflow as tf
-from digits import shades, small_image
+from digits import cells, shades, small_image
+from numpy_layers import conv2d, max_pool_2x2, relu, softmax
 from processes import ROOT
 from runs import (
     WEIGHTS,
@@ -43,27 +44,6 @@ def network():
 
 
 # ---------------------------------------------------------- the same network, written in NumPy
-
-
-def relu(x):
-    return np.maximum(x, 0)
-
-
-def conv2d(x, W):
-    """Sums over the 5x5 pixels around each pixel and over the channels; beyond the edge is 0."""
-    x = np.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)])
-    windows = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(1, 2))
-    return np.tensordot(windows, W, axes=([4, 5, 3], [0, 1, 2]))
-
-
-def max_pool_2x2(x):
-    batch, height, width, channels = x.shape
-    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
-
-
-def softmax(logits):
-    exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exp / exp.sum(axis=1, keepdims=True)
 
 
 def numpy_layers(network, x, kept=1.0):
@@ -294,9 +274,9 @@ def test_filters_are_logged_as_an_image(seeded):
     assert list(images) == [0, 10]
     picture = tf.io.decode_png(images[10][2]).numpy()[:, :, 0]
     W_conv1 = seeded.reports[10][-1]["W_conv1"][:, :, 0]
-    for k in range(32):
-        found = small_image(picture, k // 8 * 44, k % 8 * 44, 44, 5)
-        np.testing.assert_allclose(found, shades(W_conv1[:, :, k]), atol=2)
+    for k, cell in enumerate(np.concatenate(cells(picture, pitch=44))):
+        np.testing.assert_allclose(small_image(cell, 5), shades(W_conv1[:, :, k]), atol=2)
+    assert k == 31
 
 
 def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from digits import read_png, shades, small_image
+from digits import figure_cells, read_png, shades, small_image
 from PIL import Image
 from processes import ROOT, Running, run, wait_until
 
@@ -40,38 +40,37 @@ def pixels(figure, tmp_path, dpi=100):
 # ------------------------------------------------------------------------ filters and their maps
 
 
-def features(count, side):
-    """Returns random filters [5, 5, count], two digits and their maps [2, side, side, count]."""
+def features(count, side, n=2):
+    """Returns random filters [5, 5, count], n digits and their maps [n, side, side, count]."""
     random = np.random.default_rng(0).normal
-    return random(size=(5, 5, count)), random(size=(2, 784)), random(size=(2, side, side, count))
+    return random(size=(5, 5, count)), random(size=(n, 784)), random(size=(n, side, side, count))
 
 
 @pytest.mark.parametrize(
-    ("count", "side", "cell"), [(16, 14, 56), (64, 7, 28), (4, 14, 56), (40, 14, 28)]
+    ("count", "side", "n", "cell"),
+    # 226 / 100 inches, the height for four digits, times 100 dpi is less than 226.
+    [(32, 14, 4, 28), (64, 7, 2, 28), (4, 14, 2, 56), (40, 14, 2, 28)],
 )
-def test_each_filter_and_each_map_is_in_its_place_with_its_own_scale(tmp_path, count, side, cell):
-    filters, digits, maps = features(count, side)
+def test_each_filter_and_each_map_is_in_its_place_with_its_own_scale(
+    tmp_path, count, side, n, cell
+):
+    filters, digits, maps = features(count, side, n)
     picture = pixels(figures.draw_features(filters, digits, maps, TITLE, cell), tmp_path)
-    pitch = cell + 4
     lines = [slice(first, min(first + 32, count)) for first in range(0, count, 32)]
+    rows = iter(figure_cells(picture, len(lines), cell + 4))
 
-    def check(image, top, column):
-        found = small_image(picture, top, 8 + column * pitch, pitch, len(image))
-        np.testing.assert_allclose(found, shades(image), atol=2)
+    def assert_shown(images, found):
+        for image, cell in zip(images, found):
+            np.testing.assert_allclose(small_image(cell, len(image)), shades(image), atol=2)
 
-    top = 44  # below the title
     for line in lines:
-        top += 14  # the filters' numbers
-        for column, k in enumerate(range(count)[line], start=1):
-            check(filters[:, :, k], top, column)
-        top += pitch
-    for digit, its_maps in zip(digits, maps):
-        check(digit.reshape(28, 28), top, 0)
+        assert_shown(np.moveaxis(filters[:, :, line], -1, 0), next(rows)[1:])
+    for digit, its_maps in zip(digits.reshape(-1, 28, 28), maps):
         for line in lines:
-            for column, k in enumerate(range(count)[line], start=1):
-                check(its_maps[:, :, k], top, column)
-            top += pitch
-    assert len(picture) == top + 8
+            cells = next(rows)
+            assert_shown([digit] if line.start == 0 else [], cells)
+            assert_shown(np.moveaxis(its_maps[:, :, line], -1, 0), cells[1:])
+    assert not list(rows)
 
 
 def test_filters_are_numbered_from_1():
@@ -237,8 +236,8 @@ def test_if_no_window_can_be_opened_the_figure_is_saved_and_one_line_tells_why(w
     _, err = running.result()
     assert "figure: single_conv.png" in err.splitlines()
     assert err.splitlines()[-1].startswith("cannot open a window: ")
-    size = 44 + 14 + 13 * 60 + 8, 17 * 60 + 16
-    assert read_png(running.folder / "single_conv.png").shape == size
+    picture = read_png(running.folder / "single_conv.png")
+    assert figure_cells(picture, lines=1, pitch=60).shape[:2] == (13, 17)
 
 
 def test_a_backend_that_ends_the_process_loses_nothing(without_windows):

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from digits import read_png, shades, small_image, write_idx
+from digits import cells, figure_cells, read_png, shades, small_image, write_idx
+from numpy_layers import conv2d, max_pool_2x2, relu, softmax
 from processes import ROOT, Running
 from runs import only_run, posts_curve, read_events
 
@@ -20,28 +21,15 @@ SEED, STEPS = 5, 20  # the last accuracy is printed as 1
 # --------------------------------------------------------------- the same network, written in NumPy
 
 
-def convolve(x, W):
-    """Sums over the 5x5 pixels around each pixel of x [n, h, w]; beyond the edge is 0."""
-    padded = np.pad(x, [(0, 0), (2, 2), (2, 2)])
-    height, width = x.shape[1:]
-    sums = np.zeros([*x.shape, W.shape[-1]])
-    for i in range(5):
-        for j in range(5):
-            sums += padded[:, i : i + height, j : j + width, np.newaxis] * W[i, j, 0]
-    return sums
-
-
 def forward(variables, x):
     """Returns the network's layers by name, from its variables by name."""
     v = variables
-    h_conv1 = np.maximum(np.abs(convolve(x.reshape(-1, 28, 28), v["W_conv1"])) - 0.2, 0)
-    h_pool1 = h_conv1.reshape(-1, 14, 2, 14, 2, h_conv1.shape[-1]).max((2, 4))
-    h_fc1 = np.maximum(h_pool1.reshape(len(x), -1) @ v["W_fc1"] + v["b_fc1"], 0)
+    h_conv1 = relu(np.abs(conv2d(x.reshape(-1, 28, 28, 1), v["W_conv1"])) - 0.2)
+    h_pool1 = max_pool_2x2(h_conv1)
+    h_fc1 = relu(h_pool1.reshape(len(x), -1) @ v["W_fc1"] + v["b_fc1"])
     logits = h_fc1 @ v["W_fc2"] + v["b_fc2"]
-    exp = np.exp(logits - logits.max(1, keepdims=True))
-    y_conv = exp / exp.sum(1, keepdims=True)
     layers = {"h_conv1": h_conv1, "h_pool1": h_pool1, "h_fc1": h_fc1}
-    return layers | {"logits": logits, "y_conv": y_conv}
+    return layers | {"logits": logits, "y_conv": softmax(logits)}
 
 
 def variables_of(network):
@@ -225,9 +213,9 @@ def test_filters_are_logged_as_an_image(events):
     assert [step for tag, step in events if tag == "filters"] == [0]
     W = SingleConv(SEED).W_conv1.numpy()[:, :, 0]
     image = tf.io.decode_png(events["filters", 0][2]).numpy()[:, :, 0]
-    for k in range(16):
-        found = small_image(image, k // 8 * 44, k % 8 * 44, 44, 5)
-        np.testing.assert_allclose(found, shades(W[:, :, k]), atol=4)
+    for k, cell in enumerate(np.concatenate(cells(image, pitch=44))):
+        np.testing.assert_allclose(small_image(cell, 5), shades(W[:, :, k]), atol=4)
+    assert k == 15
 
 
 def test_settings_graph_and_test_accuracy_are_logged_once(events, trained):
@@ -248,18 +236,18 @@ def test_figure_shows_the_filters_and_the_maps_of_the_first_12_test_digits(
     network, mnist, _ = expected
     W, images = network.W_conv1.numpy()[:, :, 0], mnist.test.images[:12]
     h_pool1 = forward(variables_of(network), images)["h_pool1"]
+    filters, *rows = figure_cells(picture, lines=1, pitch=60)
+    assert (len(filters), len(rows)) == (17, 12)
     for k in range(16):
-        found = small_image(picture, 44 + 14, 8 + 60 * (k + 1), 60, 5)
+        found = small_image(filters[k + 1], 5)
         np.testing.assert_allclose(found, shades(W[:, :, k]), atol=2)
-    for i, (image, maps) in enumerate(zip(images, h_pool1)):
-        top = 44 + 14 + 60 * (i + 1)
-        found = small_image(picture, top, 8, 60, 28)
+    for image, maps, row in zip(images, h_pool1, rows):
+        found = small_image(row[0], 28)
         np.testing.assert_allclose(found, shades(image.reshape(28, 28)), atol=2)
         for k in range(16):
-            found = small_image(picture, top, 8 + 60 * (k + 1), 60, 14)
             if np.ptp(maps[:, :, k]) > 0.05:  # not only noise
+                found = small_image(row[k + 1], 14)
                 np.testing.assert_allclose(found, shades(maps[:, :, k]), atol=3)
-    assert len(picture) == 44 + 14 + 60 * 13 + 8
     logged = tf.io.decode_png(events["test digits", STEPS][2], channels=1)
     assert logged.shape[:2] == picture.shape
 

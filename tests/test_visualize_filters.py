@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from digits import read_png, shades, small_image, write_digits
+from digits import figure_cells, read_png, shades, small_image, write_digits
+from numpy_layers import conv2d, max_pool_2x2, relu
 from processes import SMALL, Running, run
 
 import double_conv
@@ -50,13 +51,13 @@ def start(checkpoint, small_data, folder, *args):
 # ------------------------------------------------------------------ the filters and feature maps
 
 
-def assert_shows(picture, top, images, first=None):
-    """Asserts that a line of 28-pixel cells begins at row `top`: an image or nothing, then 32."""
-    for column, image in enumerate([first, *images]):
+def assert_shows(row, images, first=None):
+    """Asserts that a row of cells shows an image or nothing, then 32."""
+    assert len(row) == 33
+    for cell, image in zip(row, [first, *images]):
         if image is not None:
-            found = small_image(picture, top, 8 + 32 * column, 32, len(image))
             expected = shades(image) if np.ptp(image) else 255
-            np.testing.assert_allclose(found, expected, atol=2)
+            np.testing.assert_allclose(small_image(cell, len(image)), expected, atol=2)
 
 
 @pytest.fixture(scope="module")
@@ -96,19 +97,20 @@ def test_figures_show_filters_and_feature_maps_each_in_its_place(network, test_s
     paths = [line.removeprefix("figure: ") for line in err.splitlines()[-2:]]
     layer1, layer2 = (read_png(started[name].folder / path, dpi=200) for path in paths)
 
-    assert_shows(layer1, 44 + 14, np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0))
-    for i, (image, maps) in enumerate(zip(images, np.moveaxis(layers.h_pool1, -1, 1))):
-        assert_shows(layer1, 44 + 14 + 32 + 32 * i, maps, image.reshape(28, 28))
-    assert len(layer1) == 44 + 14 + 32 + 32 * len(images) + 8
+    filters, *rows = figure_cells(layer1, lines=1)
+    assert len(rows) == len(images)
+    assert_shows(filters, np.moveaxis(network.W_conv1.numpy()[:, :, 0], -1, 0))
+    for row, image, maps in zip(rows, images, np.moveaxis(layers.h_pool1, -1, 1)):
+        assert_shows(row, maps, image.reshape(28, 28))
 
     W = np.moveaxis(network.W_conv2.numpy()[:, :, sub_filter - 1], -1, 0)
-    assert_shows(layer2, 44 + 14, W[:32])
-    assert_shows(layer2, 44 + 14 + 32 + 14, W[32:])
+    filters1, filters2, *rows = figure_cells(layer2, lines=2)
+    assert len(rows) == 2 * len(images)
+    assert_shows(filters1, W[:32])
+    assert_shows(filters2, W[32:])
     for i, (image, maps) in enumerate(zip(images, np.moveaxis(layers.h_pool2, -1, 1))):
-        top = 44 + 2 * (14 + 32) + 64 * i
-        assert_shows(layer2, top, maps[:32], image.reshape(28, 28))
-        assert_shows(layer2, top + 32, maps[32:])
-    assert len(layer2) == 44 + 2 * (14 + 32) + 64 * len(images) + 8
+        assert_shows(rows[2 * i], maps[:32], image.reshape(28, 28))
+        assert_shows(rows[2 * i + 1], maps[32:])
 
 
 def test_output_is_the_test_accuracy_and_where_the_figures_are(
@@ -224,20 +226,11 @@ def strongest(h, k, count=9):
     return sorted(places, key=lambda place: place[3], reverse=True)[:count]
 
 
-def convolve(x, W):
-    """Sums over each 5x5 patch of x [h, w, in] times W [5, 5, in, out], where it is all in x."""
-    height, width = len(x) - 4, x.shape[1] - 4
-    rows = [
-        [np.tensordot(x[i : i + 5, j : j + 5], W, 3) for j in range(width)] for i in range(height)
-    ]
-    return np.array(rows)
-
-
 def response_to(network, patch):
     """Returns the second layer's responses [64] to 14x14 pixels, computed from these alone."""
-    h_conv1 = np.maximum(convolve(patch[:, :, None], network.W_conv1) + network.b_conv1, 0)
-    h_pool1 = h_conv1.reshape(5, 2, 5, 2, 32).max((1, 3))
-    return np.maximum(convolve(h_pool1, network.W_conv2) + network.b_conv2, 0)[0, 0]
+    h_conv1 = relu(conv2d(patch[None, :, :, None], network.W_conv1) + network.b_conv1)
+    h_pool1 = max_pool_2x2(h_conv1[:, 2:-2, 2:-2])  # where all 5x5 pixels are in the patch
+    return relu(conv2d(h_pool1, network.W_conv2) + network.b_conv2)[0, 2, 2]
 
 
 def test_14x14_pixels_are_all_that_a_response_of_the_second_layer_depends_on(network, test_set):
@@ -268,7 +261,7 @@ def test_patches_of_all_test_digits_are_drawn_strongest_first(network, started):
     W_conv1, h_conv1 = network.W_conv1.numpy()[:, :, 0], layers.h_conv1.numpy()
     for k in range(0, 32, 3):
         top, left = 44 + k // 8 * (16 + 66 + 6) + 16, 8 + k % 8 * 116 + 2
-        found = small_image(picture, top, left, 34, 5)
+        found = small_image(picture[top : top + 34, left : left + 34], 5)
         np.testing.assert_allclose(found, shades(W_conv1[:, :, k]), atol=2)
         places = strongest(h_conv1, k)
         patches = [patch_at(images[d], row - 2, column - 2, 5) for d, row, column, _ in places]

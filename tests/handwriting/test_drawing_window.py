@@ -97,7 +97,8 @@ def test_network_gets_the_drawn_digit_like_mnists_and_it_is_shown():
 def test_feature_maps_of_both_layers_are_eight_in_a_row_in_order(top, maps):
     picture = hand_after(ONE).picture()
     for k in range(maps.shape[-1]):
-        found = small_image(picture, top + 46 * (k // 8), 686 + 46 * (k % 8), 46, len(maps))
+        y, x = top + 46 * (k // 8), 686 + 46 * (k % 8)
+        found = small_image(picture[y : y + 46, x : x + 46], len(maps))
         np.testing.assert_allclose(found, shades(maps[:, :, k]), atol=2)
 
 
@@ -136,7 +137,7 @@ def test_empty_window_has_no_prediction_no_bars_and_no_maps():
     assert hand.prediction() == ""
     picture = hand.picture()
     assert picture[476 : 476 + 134, 40:640].min() == 255
-    inside = small_image(picture, 40, 686, 46, 14)
+    inside = small_image(picture[40 : 40 + 46, 686 : 686 + 46], 14)
     assert inside.min() == 255
 
 

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import tensorflow as tf
-from digits import read_png, shades, small_image, write_idx
+from digits import figure_cells, read_png, shades, small_image, write_idx
 from PIL import Image, ImageDraw
 from processes import SMALL, Running, run
 
@@ -132,9 +132,9 @@ def test_what_is_drawn_are_the_files_in_the_order_given(three_files, reader, tmp
     drawn = read_png(folder / FIGURES[2])
     np.testing.assert_array_equal(drawn, as_picture(expected, tmp_path))
     assert pngs(folder) == FIGURES
-    picture = read_png(folder / FIGURES[0], dpi=200)
-    for i, image in enumerate(images):
-        digit = small_image(picture, 44 + 14 + 32 + 32 * i, 8, 32, 28)
+    _, *rows = figure_cells(read_png(folder / FIGURES[0], dpi=200), lines=1)
+    for image, row in zip(images, rows):
+        digit = small_image(row[0], 28)
         np.testing.assert_allclose(digit, shades(image.reshape(28, 28)), atol=2)
     assert err.splitlines()[-3:] == [f"figure: {folder / name}" for name in FIGURES]
 
@@ -152,7 +152,7 @@ def test_of_more_files_than_a_figure_takes_all_have_a_line_and_the_first_are_dra
     handwriting.main()
     assert [line[0] for line in capsys.readouterr().out.splitlines()] == ["b", "s", "c", "b"]
     picture = read_png(tmp_path / "new" / FIGURES[0], dpi=200)
-    assert len(picture) == 44 + 14 + 32 * (1 + 2) + 8
+    assert len(figure_cells(picture, lines=1)) == 1 + 2
 
 
 def test_certain_answer_is_not_printed_as_1(tmp_path):
@@ -280,10 +280,10 @@ def test_mistakes_are_counted_and_the_first_of_them_drawn(squares, tmp_path, arg
     out, _ = running.result()
     assert out == "12 of 500 test digits are misclassified\n"
     np.testing.assert_array_equal(read_png(tmp_path / "mistakes-predictions.png"), expected)
-    picture = read_png(tmp_path / "mistakes-layer2.png", dpi=200)
-    assert len(picture) == 44 + 2 * (14 + 32) + 2 * 32 * drawn + 8
-    for i, image in enumerate(images):
-        digit = small_image(picture, 44 + 2 * (14 + 32) + 64 * i, 8, 32, 28)
+    _, _, *rows = figure_cells(read_png(tmp_path / "mistakes-layer2.png", dpi=200), lines=2)
+    assert len(rows) == 2 * drawn
+    for image, row in zip(images, rows[::2]):
+        digit = small_image(row[0], 28)
         np.testing.assert_allclose(digit, shades(image.reshape(28, 28)), atol=2)
 
 
