@@ -24,13 +24,14 @@ from support import checkpoints, figures, terminal
 from support.quiet import plt
 
 
-def read(experiment, folder=seeds.PUBLISHED, column="mean_of_five"):
+def read(experiment, folder=None, column="mean_of_five"):
     """Returns {(machine, step): {seed: accuracy}} of an experiment, {} if it has no file.
 
-    A machine is a CPU, with its cores, and a precision, as text.
+    A machine is a CPU, with its cores, and a precision, as text. The folder is PUBLISHED by
+    default, as in all that follows.
     """
     curves = {}
-    for row in seeds.rows(folder / f"{experiment}.csv"):
+    for row in seeds.rows((folder or seeds.PUBLISHED) / f"{experiment}.csv"):
         machine = f"{row['cpu']}, {row['precision']}"
         accuracy = float(row[column] or row["test_accuracy"])
         curves.setdefault((machine, int(row["step"])), {})[int(row["seed"])] = accuracy
@@ -71,7 +72,7 @@ def difference(test):
     return f"{test.mean:+.4f} ± {test.error:.4f}", p
 
 
-def machine_of(sides, folder=seeds.PUBLISHED):
+def machine_of(sides, folder=None):
     """Returns the machine on which all sides, [(experiment, step)], have the most seeds.
 
     What counts is the side that has the fewest. Raises a ValueError if none has all sides.
@@ -88,7 +89,7 @@ def machine_of(sides, folder=seeds.PUBLISHED):
     return best
 
 
-def compare(before, after, machine=None, folder=seeds.PUBLISHED):
+def compare(before, after, machine=None, folder=None):
     """Returns the Paired test of two (experiment, step), on one machine: by default machine_of."""
     machine = machine or machine_of([before, after], folder)
     sides = (read(name, folder)[machine, step] for name, step in (before, after))
@@ -173,7 +174,7 @@ def draw_curves(curves, title):
     return figure
 
 
-def curves_on(machine, labels, folder=seeds.PUBLISHED):
+def curves_on(machine, labels, folder=None):
     """Returns what draw_curves takes, of {experiment: label} on a machine."""
     return {
         label: {
