@@ -70,7 +70,7 @@ def trained(experiment, seed, args):
             network.train_step(*mnist.train.next_batch(experiment_.batch_size), **dropout_seed)
             if any(i in steps for steps in means.values()):
                 accuracies[i] = common.accuracy_on(network, mnist.test)
-            if i in means and not has_row(path, seed=seed, step=i):
+            if i in means and not rows_with(path, seed=seed, step=i):
                 mean = np.mean([accuracies[step] for step in means[i]])
                 row = [seed, i, f"{accuracies[i]:.4f}", f"{mean:.5f}"]
                 append(path, COLUMNS, [row], args.bfloat16)
@@ -104,18 +104,19 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def has_row(path, **values):
-    """Tells whether a CSV file has a row with these values, e.g. experiment="double", seed=1."""
+def rows_with(path, **values):
+    """Returns a CSV file's rows that have these values, e.g. experiment="double", seed=1."""
     wanted = {column: str(value) for column, value in values.items()}.items()
-    return any(wanted <= row.items() for row in rows(path))
+    return [row for row in rows(path) if wanted <= row.items()]
 
 
 def missing(path, seeds, **values):
     """Yields the seeds that have no row with these values in a CSV file, and reports the others."""
     for seed in seeds:
-        if has_row(path, seed=seed, **values):
+        if found := rows_with(path, seed=seed, **values):
             what = "".join(f"{column} {value}, " for column, value in values.items())
-            terminal.print_stderr(f"{what}seed {seed}: already in {path}")
+            measured_on = f"{found[0]['precision']}, {found[0]['cpu']}"
+            terminal.print_stderr(f"{what}seed {seed}: already in {path} ({measured_on})")
         else:
             yield seed
 
@@ -202,6 +203,10 @@ def main():
     path = args.results / f"{name}.csv"
     for seed in missing(path, args.seeds, step=last):
         trained(name, seed, args)
+        if not rows_with(path, seed=seed, step=last):  # the user has deleted the CSV file
+            folder = folder_of(name, seed, args)
+            message = f"{folder} is trained, but {path} has no row of it"
+            raise terminal.Failure(f"{message}; delete that folder to train it again")
         for row in rows(path):
             if row["seed"] == str(seed):
                 text = "{step} steps: test accuracy {test_accuracy}, mean of five {mean_of_five}"
