@@ -66,7 +66,8 @@ def auc(responses, labels):
     aucs = []
     for digit in range(10):
         mine, others = responses[labels == digit], responses[labels != digit]
-        pairs_won = stats.mannwhitneyu(mine, others).statistic  # a tie counts half
+        # A tie counts half. Of its p-values, which are not used, the exact one would be slow.
+        pairs_won = stats.mannwhitneyu(mine, others, method="asymptotic").statistic
         aucs.append(pairs_won / (len(mine) * len(others)))
     return np.array(aucs)
 
