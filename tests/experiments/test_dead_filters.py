@@ -25,12 +25,12 @@ def test_rows_are_counts_of_each_seed_before_and_after_training_on_the_test_digi
     """Here, the "counts" are a weight and the number of digits: they tell which were counted."""
     monkeypatch.setattr(dead_filters, "EXPERIMENTS", ["small"])
     monkeypatch.setattr(dead_filters, "count", lambda n, x: (float(n.W_fc2[0, 0]), len(x)))
-    options = ["--seeds", "1-2", "--steps", 99, "--data-dir", small_data, "--results", tmp_path]
+    options = ["--seeds", "1-2", "--steps", 14, "--data-dir", small_data, "--results", tmp_path]
     run(dead_filters, *options)
     for seed, row in zip((1, 2), seeds.rows(tmp_path / "dead_filters.csv"), strict=True):
         start = variants.EXPERIMENTS["small"].network(seed)
-        assert (row["experiment"], row["seed"], row["step"]) == ("small", f"{seed}", "99")
+        assert (row["experiment"], row["seed"], row["step"]) == ("small", f"{seed}", "14")
         assert float(row["dead_at_start"]) == start.W_fc2[0, 0]
-        assert float(row["dead_at_end"]) == trained[seed].at(99).W_fc2[0, 0]
+        assert float(row["dead_at_end"]) == trained[seed].at(14).W_fc2[0, 0]
         assert row["rare_at_start"] == row["rare_at_end"] == "500"
-        assert row["test_accuracy"] == f"{trained[seed].test_accuracy(99):.4f}"
+        assert row["test_accuracy"] == f"{trained[seed].test_accuracy(14):.4f}"
