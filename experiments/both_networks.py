@@ -7,6 +7,8 @@ from double_conv import DoubleConv
 from single_conv import SingleConv
 from support import checkpoints, input_data, terminal
 
+STEPS = 1001  # of the first network, as in the post
+
 
 def parser(description):
     """Returns a parser of the data options and a checkpoint; `description` is the docstring."""
@@ -22,7 +24,7 @@ def trained_networks(args):
     double = DoubleConv()
     checkpoints.restore(double, args.checkpoint)
     single = SingleConv()
-    for _ in terminal.progress(range(1001)):
+    for _ in terminal.progress(range(STEPS)):
         single.train_step(*mnist.train.next_batch(single_conv.batch_size))
     return single, double, mnist
 

@@ -14,9 +14,11 @@ Example:
     python -m experiments.compare single single-without-abs --curves curves.png
 """
 
+import shlex
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 from scipy import stats
 
 from experiments import seeds
@@ -24,13 +26,14 @@ from support import checkpoints, figures, terminal
 from support.quiet import plt
 
 
-def read(experiment, folder=seeds.PUBLISHED, column="mean_of_five"):
+def read(experiment, folder=None, column="mean_of_five"):
     """Returns {(machine, step): {seed: accuracy}} of an experiment, {} if it has no file.
 
-    A machine is a CPU, with its cores, and a precision, as text.
+    A machine is a CPU, with its cores, and a precision, as text. The folder is PUBLISHED by
+    default, as in all that follows.
     """
     curves = {}
-    for row in seeds.rows(folder / f"{experiment}.csv"):
+    for row in seeds.rows((folder or seeds.PUBLISHED) / f"{experiment}.csv"):
         machine = f"{row['cpu']}, {row['precision']}"
         accuracy = float(row[column] or row["test_accuracy"])
         curves.setdefault((machine, int(row["step"])), {})[int(row["seed"])] = accuracy
@@ -54,24 +57,24 @@ def paired_test(before, after):
     """Returns the Paired test of two {seed: accuracy}, on the seeds that both have."""
     both = sorted(before.keys() & after.keys())
     before, after = (np.array([side[seed] for seed in both]) for side in (before, after))
-    change = after - before
+    change = np.round(after - before, 5)  # as many decimals as the files have
     means = before.mean(), after.mean(), change.mean()
     worse = int(np.sum(change < 0))
-    if len(both) == 1:
-        return Paired(1, *means, np.nan, np.nan, np.nan, worse)
-    t, p = stats.ttest_rel(after, before)
+    if np.ptp(change) == 0:  # one seed, or the same for all: no error can be estimated
+        return Paired(len(both), *means, np.nan, np.nan, np.nan, worse)
+    t, p = stats.ttest_1samp(change, 0)
     return Paired(len(both), *means, stats.sem(change), t, p, worse)
 
 
 def difference(test):
-    """Returns a Paired test's mean ± its error, and its p, as text; of one seed only the mean."""
-    if test.seeds == 1:
+    """Returns a Paired test's mean ± its error, and its p, as text; only the mean without them."""
+    if np.isnan(test.error):
         return f"{test.mean:+.4f}", ""
     p = "< 0.0001" if test.p < 0.0001 else f"{test.p:.2g}"
     return f"{test.mean:+.4f} ± {test.error:.4f}", p
 
 
-def machine_of(sides, folder=seeds.PUBLISHED):
+def machine_of(sides, folder=None):
     """Returns the machine on which all sides, [(experiment, step)], have the most seeds.
 
     What counts is the side that has the fewest. Raises a ValueError if none has all sides.
@@ -88,7 +91,7 @@ def machine_of(sides, folder=seeds.PUBLISHED):
     return best
 
 
-def compare(before, after, machine=None, folder=seeds.PUBLISHED):
+def compare(before, after, machine=None, folder=None):
     """Returns the Paired test of two (experiment, step), on one machine: by default machine_of."""
     machine = machine or machine_of([before, after], folder)
     sides = (read(name, folder)[machine, step] for name, step in (before, after))
@@ -103,7 +106,7 @@ def tests_of(before, after, folder):
     curves = {name: read(name, folder) for name in (before, after)}
     for name, curve in curves.items():
         if not curve:
-            command = f"python -m experiments.seeds {name} --results {folder}"
+            command = f"python -m experiments.seeds {name} --results {shlex.quote(str(folder))}"
             raise terminal.Failure(f"{folder} has no results of {name}; run {command}")
     tests = {}
     for key in sorted(curves[before].keys() & curves[after].keys()):
@@ -151,17 +154,18 @@ def draw_curves(curves, title):
     dot per seed.
     """
     figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
-    colors = plt.get_cmap("tab20")(np.arange(len(curves)) % 20)
-    for (label, curve), color in zip(curves.items(), colors):
+    for number, (label, curve) in enumerate(curves.items()):
+        color = f"C{number}"
         mistakes = [10000 * (1 - np.array(accuracies)) for accuracies in curve.values()]
         for step, of_seeds in zip(curve, mistakes):
-            axes.plot(np.full(len(of_seeds), step), of_seeds, ".", color=color, alpha=0.35, ms=4)
-        axes.plot(list(curve), list(map(np.mean, mistakes)), color=color, label=label)
+            axes.plot(np.full(len(of_seeds), step), of_seeds, ".", color=color, alpha=0.4, ms=6)
+        axes.plot(list(curve), list(map(np.mean, mistakes)), "o-", color=color, ms=4, label=label)
     steps = sorted({step for curve in curves.values() for step in curve})
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(steps, [f"{step:,}" for step in steps], fontsize=9)
-    ticks = [100, 150, 200, 300, 500, 1000, 2000]
-    axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=9)
+    axes.yaxis.set_major_locator(LogLocator(subs=[1, 1.5, 2, 3, 5, 7]))
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(axis="y", labelsize=9)
     axes.minorticks_off()
     axes.set_xlabel("steps (log scale)")
     axes.set_ylabel("mistakes of 10,000 test digits (log scale)")
@@ -173,7 +177,7 @@ def draw_curves(curves, title):
     return figure
 
 
-def curves_on(machine, labels, folder=seeds.PUBLISHED):
+def curves_on(machine, labels, folder=None):
     """Returns what draw_curves takes, of {experiment: label} on a machine."""
     return {
         label: {
@@ -214,7 +218,8 @@ def main():
     if args.curves:
         machine, _ = max(tests, key=lambda key: tests[key].seeds)
         curves = curves_on(machine, {name: name for name in (before, after)}, args.results)
-        figures.save([draw_curves(curves, machine)], [args.curves], dpi=100)
+        title = f"a dot per seed, a line through the means; {machine}"
+        figures.save([draw_curves(curves, title)], [args.curves], dpi=100)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main():
     seeds.add_options(parser, default="1-30")
     args = parser.parse_args()
     path = args.results / "dead_filters.csv"
-    for experiment, seed, mnist, after in seeds.networks(EXPERIMENTS, path, args):
+    for experiment, seed, after, mnist in seeds.networks(EXPERIMENTS, path, args):
         before, images = seeds.untrained(experiment, seed), mnist.test.images
         counts = [*count(before, images), *count(after, images)]
         step = seeds.last_step(experiment, args)

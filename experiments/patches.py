@@ -128,8 +128,7 @@ def main():
     path, first = args.results / "patches.csv", args.seeds[0]
     missing = list(seeds.missing(path, args.seeds, network="trained"))
     for seed in dict.fromkeys([first, *missing]):  # the picture needs the first one in any case
-        mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-        network = seeds.trained("double", seed, mnist, args)
+        network, _ = seeds.trained("double", seed, args)
         trained = patches_of_both_layers(network, test.images)
         untrained = patches_of_both_layers(seeds.untrained("double", seed), test.images)
         if seed in missing:

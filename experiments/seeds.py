@@ -30,6 +30,7 @@ PUBLISHED = Path(__file__).parent / "results"  # what the pages' tables are made
 MACHINE = ["precision", "cpu", "python", "tensorflow", "date"]  # the last columns of every CSV file
 COLUMNS = ["seed", "step", "test_accuracy", "mean_of_five"]
 POINTS = [100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000]  # steps
+SAVE_EVERY = 1000  # steps
 
 
 def measured_at(step):
@@ -40,13 +41,14 @@ def measured_at(step):
     return sorted({step - step * k // 100 for k in range(5)})
 
 
-def trained(experiment, seed, mnist, args):
-    """Trains an experiment's network, and returns it.
+def trained(experiment, seed, args):
+    """Trains an experiment's network; returns it, and its DataSets.
 
     Appends rows of COLUMNS to RESULTS/EXPERIMENT.csv, as soon as they are known. The network is
-    saved every 1,000 steps; one that is there already is only restored. `mnist` are DataSets with
-    this seed, `args` the options of add_options.
+    saved every 1,000 steps; one that is there already is only restored. `args` are the options of
+    add_options.
     """
+    mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
     experiment_, last = EXPERIMENTS[experiment], last_step(experiment, args)
     network = untrained(experiment, seed)
     settings = {
@@ -59,25 +61,24 @@ def trained(experiment, seed, mnist, args):
     first, run = saver.begin(last, resume=True, overwrite=False)
     mnist.train.skip(first, experiment_.batch_size)
     path = args.results / f"{experiment}.csv"
-    points = [point for point in POINTS if point < last] + [last]
-    accuracies = {}  # of the steps around the next point
+    means = {point: measured_at(point) for point in [*(p for p in POINTS if p < last), last]}
+    accuracies = {}  # {step: accuracy}
 
     with fast_ops.bfloat16(args.bfloat16):
         for i in terminal.progress(range(first, last + 1)):
             dropout_seed = {"dropout_seed": [seed, i]} if experiment_.dropout else {}
             network.train_step(*mnist.train.next_batch(experiment_.batch_size), **dropout_seed)
-            if any(i in measured_at(point) for point in points):
+            if any(i in steps for steps in means.values()):
                 accuracies[i] = common.accuracy_on(network, mnist.test)
-            if i in points:
-                if not has_row(path, seed=seed, step=i):
-                    mean = np.mean([accuracies[step] for step in measured_at(i)])
-                    row = [seed, i, f"{accuracies[i]:.4f}", f"{mean:.5f}"]
-                    append(path, COLUMNS, [row], args.bfloat16)
-                accuracies = {}
+            if i in means and not rows_with(path, seed=seed, step=i):
+                mean = np.mean([accuracies[step] for step in means[i]])
+                row = [seed, i, f"{accuracies[i]:.4f}", f"{mean:.5f}"]
+                append(path, COLUMNS, [row], args.bfloat16)
             # Not between two steps of one mean: whoever continues from there has the first one.
-            if i == last or (i % 1000 == 0 and not accuracies):
+            between = any(steps[0] <= i < point for point, steps in means.items())
+            if i == last or (i % SAVE_EVERY == 0 and not between):
                 saver.save(i, run)
-    return network
+    return network, mnist
 
 
 def last_step(experiment, args):
@@ -103,24 +104,25 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def has_row(path, **values):
-    """Tells whether a CSV file has a row with these values, e.g. experiment="double", seed=1."""
+def rows_with(path, **values):
+    """Returns a CSV file's rows that have these values, e.g. experiment="double", seed=1."""
     wanted = {column: str(value) for column, value in values.items()}.items()
-    return any(wanted <= row.items() for row in rows(path))
+    return [row for row in rows(path) if wanted <= row.items()]
 
 
 def missing(path, seeds, **values):
     """Yields the seeds that have no row with these values in a CSV file, and reports the others."""
     for seed in seeds:
-        if has_row(path, seed=seed, **values):
+        if found := rows_with(path, seed=seed, **values):
             what = "".join(f"{column} {value}, " for column, value in values.items())
-            terminal.print_stderr(f"{what}seed {seed}: already in {path}")
+            measured_on = f"{found[0]['precision']}, {found[0]['cpu']}"
+            terminal.print_stderr(f"{what}seed {seed}: already in {path} ({measured_on})")
         else:
             yield seed
 
 
 def networks(experiments, path, args):
-    """Yields (experiment, seed, DataSets, trained network) of what has no row in a CSV file yet.
+    """Yields (experiment, seed, trained network, DataSets) of what has no row in a CSV file yet.
 
     `args` are the options of add_options; what experiments.seeds has trained is not trained again.
     """
@@ -128,8 +130,7 @@ def networks(experiments, path, args):
     for experiment in experiments:
         last = last_step(experiment, args)
         for seed in missing(path, args.seeds, experiment=experiment, step=last):
-            mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-            yield experiment, seed, mnist, trained(experiment, seed, mnist, args)
+            yield experiment, seed, *trained(experiment, seed, args)
 
 
 def append(path, columns, new_rows, bfloat16):
@@ -201,8 +202,11 @@ def main():
     name, last = args.experiment, last_step(args.experiment, args)
     path = args.results / f"{name}.csv"
     for seed in missing(path, args.seeds, step=last):
-        mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-        trained(name, seed, mnist, args)
+        trained(name, seed, args)
+        if not rows_with(path, seed=seed, step=last):  # the user has deleted the CSV file
+            folder = folder_of(name, seed, args)
+            message = f"{folder} is trained, but {path} has no row of it"
+            raise terminal.Failure(f"{message}; delete that folder to train it again")
         for row in rows(path):
             if row["seed"] == str(seed):
                 text = "{step} steps: test accuracy {test_accuracy}, mean of five {mean_of_five}"

@@ -48,7 +48,7 @@ def main():
     seeds.add_options(parser, default="1-5")
     args = parser.parse_args()
     path = args.results / "shifts.csv"
-    for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
+    for experiment, seed, network, mnist in seeds.networks(args.experiments, path, args):
         step = seeds.last_step(experiment, args)
         rows = [
             [experiment, seed, step, direction, pixels, f"{accuracy:.4f}"]

@@ -23,7 +23,7 @@ def main():
     seeds.add_options(parser, default="1-6")
     args = parser.parse_args()
     path = args.results / "training_accuracy.csv"
-    for experiment, seed, mnist, network in seeds.networks(args.experiments, path, args):
+    for experiment, seed, network, mnist in seeds.networks(args.experiments, path, args):
         kept = checkpoints.list_checkpoints(seeds.folder_of(experiment, seed, args))
         new_rows = []
         for checkpoint in reversed(kept):  # from the oldest to the newest

@@ -1,10 +1,16 @@
 """experiments/filters.py: what the guide tells of the trained filters, counted."""
 
+import re
+
 import numpy as np
 import pytest
 
-from experiments import filters
+import common
+from double_conv import DoubleConv
+from experiments import both_networks, filters
 from single_conv import SingleConv
+from support import input_data
+from support.quiet import tf
 
 
 @pytest.fixture
@@ -55,3 +61,48 @@ def test_share_is_that_of_each_map():
     maps[0, :, 0], maps[:, 0, 1] = 1, [1, 3]
     upper = np.array([[True, True], [False, False]])
     assert filters.shares(maps, upper) == "100% 25%"
+
+
+def test_the_program_prints_what_the_trained_networks_do_with_the_test_digits(
+    run, small_data, tmp_path, monkeypatch, capsys
+):
+    """The first network is trained for 20 steps here, past the first epoch, the second is not."""
+    monkeypatch.setattr("double_conv.num_fc", 16)
+    monkeypatch.setattr(both_networks, "STEPS", 20)
+    double, mnist, single = DoubleConv(3), input_data.read_data_sets(small_data), SingleConv(1)
+    path = tf.train.Checkpoint(network=double).write(str(tmp_path / "train_data-0"))
+    run(filters, path, "--data-dir", small_data)
+    of_single, of_double = capsys.readouterr().out.split("## The second network\n")
+
+    def printed(text, name):
+        return re.search(rf"^{name}: (.*)$", text, re.MULTILINE)[1]
+
+    images, initial = mnist.test.images, single.W_conv1.numpy()
+    for _ in range(20):
+        single.train_step(*mnist.train.next_batch(100))
+    c = np.abs(common.conv2d(images[:100].reshape(-1, 28, 28, 1), single.W_conv1))
+    removed = np.sum((c > 0) & (c <= 0.2)) / np.sum(c > 0)
+    assert printed(of_single, "removed by 0.2, trained") == f"{removed:.0%}"
+    zeros = np.mean(single(images[:100]).h_conv1.numpy() == 0)
+    assert printed(of_single, "zeros in h_conv1, trained") == f"{zeros:.0%}"
+    correlation = np.corrcoef(single.W_conv1.numpy().ravel(), initial.ravel())[0, 1]
+    assert printed(of_single, "correlation of W_conv1") == f"{correlation:.2f}"
+    maxima = single(images[:1]).h_pool1.numpy()[0].max((0, 1))
+    assert printed(of_single, "first 7, maxima") == " ".join(f"{x:.2f}" for x in maxima)
+    y_conv = single(images[9:10]).y_conv.numpy()[0]
+    best, second = sorted(range(10), key=lambda digit: -y_conv[digit])[:2]
+    expected = f"{best} {y_conv[best]:.0%}, {second} {y_conv[second]:.0%}"
+    assert printed(of_single, "the picture's digit") == expected
+
+    correlation = np.corrcoef(double.W_fc1.numpy().ravel(), DoubleConv(1).W_fc1.numpy().ravel())
+    assert printed(of_double, "correlation of W_fc1") == f"{correlation[0, 1]:.2f}"
+    y_conv, labels = double(images).y_conv.numpy(), mnist.test.labels.argmax(1)
+    p, wrong = y_conv.max(1), y_conv.argmax(1) != labels
+    assert printed(of_double, "mistakes") == f"{np.sum(wrong)}"
+    rank = np.sum(y_conv > y_conv[np.arange(500), labels][:, None], axis=1)
+    assert printed(of_double, "the label is second") == f"{np.sum(rank == 1)}"
+    assert printed(of_double, "median probability, mistakes") == f"{np.median(p[wrong]):.2f}"
+    assert printed(of_double, "median probability, others") == f"{np.median(p[~wrong]):.6f}"
+    for more, what in (p > 0.9, "more than 90%"), (p <= 0.9, "90% or less"):
+        expected = f"{np.sum(more)}, of these mistakes: {np.sum(more & wrong)}"
+        assert printed(of_double, f"digits with {what}") == expected

@@ -1,14 +1,13 @@
 """experiments/patches.py: how alike a filter's nine patches are."""
 
-import sys
-from collections import Counter
-
 import numpy as np
 import pytest
-from digits import write_digits
 
-from experiments import patches, seeds, variants
+from double_conv import DoubleConv
+from experiments import patches, seeds
+from support import checkpoints, figures, input_data
 from support.quiet import tf
+from visualize_filters import patches_of_both_layers
 
 
 def test_equal_patches_are_alike_and_opposite_ones_are_not():
@@ -27,22 +26,50 @@ def test_a_patch_of_equal_pixels_is_left_out():
     assert np.isnan(patches.alikeness(np.ones([9, 5, 5])))
 
 
-def test_nothing_is_measured_twice_and_the_picture_is_drawn_again(tmp_path, monkeypatch):
-    one_step = variants.EXPERIMENTS["double"]._replace(steps=1)
-    monkeypatch.setitem(variants.EXPERIMENTS, "double", one_step)
-    monkeypatch.setattr(patches, "IMAGES", tmp_path)
-    monkeypatch.setattr("double_conv.num_fc", 16)  # the features do not matter here
-    command = ["patches.py", "--seeds", 1, "--checkpoint-dir", tmp_path, "--results", tmp_path]
-    command += ["--data-dir", write_digits(tmp_path, train=5100, test=100)]
-    command += ["--the-posts", tmp_path / "double-1" / "train_data-0"]
-    monkeypatch.setattr(sys, "argv", list(map(str, command)))
+def test_rows_and_picture_are_those_of_each_seeds_untrained_and_trained_network(
+    run, fast_experiments, few_digits, tmp_path, monkeypatch
+):
+    """A second run measures nothing again, and draws the picture again."""
+    figures_drawn = []
+    monkeypatch.setattr(figures, "save", lambda figures, paths, dpi: figures_drawn.extend(figures))
+    command = ["--seeds", "1-2", "--steps", 0, "--data-dir", few_digits]
+    command += ["--results", tmp_path, "--figure-dir", tmp_path]
+    command += ["--the-posts", tmp_path / "networks" / "double-1-0" / "train_data-0"]
     for _ in range(2):
-        patches.main()
-        (tmp_path / "patches_control.png").unlink()
-    counts = Counter((row["network"], row["layer"]) for row in seeds.rows(tmp_path / "patches.csv"))
-    networks = "random patches", "untrained", "trained", "the post's"
-    expected = {(n, layer): k for n in networks for layer, k in (("1", 32), ("2", 64))}
-    assert counts == expected | {("random weights", "2"): 64}
+        run(patches, *command)
+
+    images = input_data.read_data_sets(few_digits).test.images
+    expected, shown = {}, {}
+    for seed in 1, 2:
+        start, after = DoubleConv(seed), DoubleConv(seed)
+        saved = tmp_path / "networks" / f"double-{seed}-0" / "train_data-0"
+        checkpoints.restore(after, saved)
+        for network, both in {
+            "random patches": patches.with_ink(images, seed),
+            "random weights": [None, patches.of_random_weights(images, seed)],
+            "untrained": patches_of_both_layers(start, images),
+            "trained": patches_of_both_layers(after, images),
+        }.items():
+            expected[network, f"{seed}", "1"], expected[network, f"{seed}", "2"] = both
+            shown[network, seed] = both[1][:8]
+    for layer in "12":
+        expected["the post's", "", layer] = expected["trained", "1", layer]
+    del expected["random weights", "1", "1"], expected["random weights", "2", "1"]
+
+    found = {}
+    for row in seeds.rows(tmp_path / "patches.csv"):
+        found.setdefault((row["network"], row["seed"], row["layer"]), []).append(row)
+    assert found.keys() == expected.keys()
+    for key, filters in expected.items():
+        rows = found[key]
+        assert [row["filter"] for row in rows] == [str(k + 1) for k in range(len(filters))]
+        texts = [f"{patches.alikeness(nine):.4f}" for nine in filters]
+        assert [row["correlation"] for row in rows] == texts, key
+    assert len(figures_drawn) == 2
+    for figure in figures_drawn:
+        for ax, network in zip(figure.axes, ("untrained", "trained"), strict=True):
+            image = patches.row_of_filters(shown[network, 1])
+            np.testing.assert_array_equal(ax.images[0].get_array(), image, network)
 
 
 def test_controls_are_patches_with_ink_in_the_middle_and_those_that_random_weights_prefer():

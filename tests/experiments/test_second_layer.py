@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+import common
 from double_conv import DoubleConv
-from experiments import second_layer
-from support import input_data
+from experiments import second_layer, seeds
+from support import checkpoints, input_data
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,56 @@ def test_shuffled_changes_are_the_same_numbers_elsewhere_in_each_variable():
         expected, changes = (np.ravel(x - first) for x in (last, found))
         np.testing.assert_allclose(np.sort(changes), np.sort(expected), atol=1e-6)
         assert abs(np.corrcoef(changes, expected)[0, 1]) < 0.1
+
+
+def test_rows_are_those_of_each_seeds_networks(
+    run, fast_experiments, few_digits, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(second_layer, "EXPERIMENTS", ["double", "double-frozen-both"])
+    options = ["--seeds", "1-2", "--steps", 0, "--data-dir", few_digits, "--results", tmp_path]
+    run(second_layer, *options)
+    test = input_data.read_data_sets(few_digits).test
+    images, labels = test.images, test.labels.argmax(1)
+    found = second_layer.read(tmp_path / "second_layer.csv")
+    names = ["untrained", *second_layer.EXPERIMENTS]
+    assert list(found) == [(name, seed) for seed in "12" for name in names]
+    for seed in 1, 2:
+        start, after = DoubleConv(seed), {"untrained": DoubleConv(seed)}
+        for name in second_layer.EXPERIMENTS:
+            after[name] = DoubleConv(seed)
+            folder = tmp_path / "networks" / f"{name}-{seed}-0"
+            checkpoints.restore(after[name], folder / "train_data-0")
+        for name, network in after.items():
+            wrong, tells = found[name, f"{seed}"]
+            h = network(images)
+            mine = h.h_pool2.numpy()[labels == 3, :, :, 40].max((1, 2))[:, None]
+            others = h.h_pool2.numpy()[labels != 3, :, :, 40].max((1, 2))
+            share = np.mean((mine > others) + 0.5 * (mine == others))
+            np.testing.assert_allclose(tells[41, 3], share, atol=6e-5, err_msg=f"{name} {seed}")
+            missed = labels[h.y_conv.numpy().argmax(1) != labels]
+            if name != "untrained":
+                assert wrong[0].tolist() == [np.sum(missed == digit) for digit in range(10)]
+        assert_changes(tmp_path, seed, start, after["double"], test)
+
+
+def assert_changes(folder, seed, start, after, test):
+    """Asserts what changes.csv and shuffled.csv tell of a seed's network."""
+    other = second_layer.shuffled(start, after, seed)
+    h_start, h_after, h_other = (n(test.images) for n in (start, after, other))
+    pairs = {"W_fc1": (start.W_fc1.numpy(), after.W_fc1.numpy())}
+    expected = {name: second_layer.change(*pair) for name, pair in pairs.items()}
+    for what, h in ("h_fc1", h_after), ("h_fc1, changes shuffled", h_other):
+        expected[what] = second_layer.mean_change(h_start.h_fc1.numpy(), h.h_fc1.numpy())
+    for what, h in (
+        ("strongest of h_pool1", h_after),
+        ("strongest of h_pool1, changes shuffled", h_other),
+    ):
+        strongest = (layers.h_pool1.numpy().max((1, 2)) for layers in (h_start, h))
+        expected[what] = second_layer.mean_change(*strongest)
+    for what, numbers in expected.items():
+        (row,) = seeds.rows_with(folder / "changes.csv", seed=seed, what=what)
+        found = [float(row[column]) for column in second_layer.CHANGES[2:]]
+        np.testing.assert_allclose(found, numbers, atol=2e-4, err_msg=f"{what}, seed {seed}")
+    (row,) = seeds.rows_with(folder / "shuffled.csv", seed=seed)
+    accuracies = [f"{common.accuracy_on(network, test):.4f}" for network in (after, other)]
+    assert [row["test_accuracy"], row["test_accuracy_shuffled"]] == accuracies

@@ -1,205 +1,146 @@
-"""experiments/seeds.py and variants.py: variants of the networks, trained with many seeds."""
+"""experiments/seeds.py: networks trained with many seeds, and the rows of their accuracies."""
 
-import csv
-import sys
+import contextlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from runs import variables_in
 
 import common
-import single_conv
-from double_conv import DoubleConv
-from experiments import luck, seeds, variants
-from single_conv import SingleConv
-from support import input_data, machine
+from experiments import seeds
+from support import fast_ops, input_data, machine
+from support.terminal import Failure
+
+MEASURED = {100: [96, 97, 98, 99, 100], 102: [98, 99, 100, 101, 102]}  # of 103 steps
 
 
 @pytest.fixture
-def digits(small_data):
-    """Two small training digits with their labels: float32 [2, 784] and [2, 10]."""
-    return input_data.read_data_sets(small_data).train.next_batch(2)
+def command(small_data, tmp_path):
+    """The command line of 103 steps, without --seeds."""
+    return ["small", "--steps", 102, "--data-dir", small_data, "--results", tmp_path]
 
 
-@pytest.fixture
-def three_steps(monkeypatch):
-    """Experiments of three steps: without dropout and with it."""
-    for name in "dense-16", "dense-1024":
-        short = variants.EXPERIMENTS[name]._replace(steps=3)
-        monkeypatch.setitem(variants.EXPERIMENTS, name, short)
+def rows_in(folder):
+    """Returns the CSV file's rows, as text: [(seed, step, accuracy at the step, mean of five)]."""
+    return [tuple(row[c] for c in seeds.COLUMNS) for row in seeds.rows(folder / "small.csv")]
 
 
-def values(network):
-    """Returns all numbers of a network."""
-    return [variable.numpy() for variable in network.trainable_variables]
+def expected_rows(trained, seed):
+    """Returns the same, as computed here."""
+    expected = []
+    for step, measured in MEASURED.items():
+        mean = np.mean([trained[seed].test_accuracy(s) for s in measured])
+        at_step = trained[seed].test_accuracy(step)
+        expected.append((f"{seed}", f"{step}", f"{at_step:.4f}", f"{mean:.5f}"))
+    return expected
 
 
-def assert_same(arrays, others):
-    for array, other in zip(arrays, others, strict=True):
-        np.testing.assert_array_equal(array, other)
+def assert_trained(folder, trained, seed):
+    """Asserts that the network in the folder is that of 103 steps."""
+    saved = variables_in(folder / "networks" / f"small-{seed}-102" / "train_data-102")
+    for name, value in trained[seed].values[102].items():
+        found = saved[f"network/{name}/.ATTRIBUTES/VARIABLE_VALUE"]
+        np.testing.assert_array_equal(found, value, err_msg=f"seed {seed}, {name}")
 
 
-def sums(network, x):
-    """Returns the first convolution's sums."""
-    return common.conv2d(x.reshape(-1, 28, 28, 1), network.W_conv1).numpy()
-
-
-@pytest.mark.parametrize(
-    ("frozen", "other", "stay"),
-    [
-        (variants.FrozenFilters, SingleConv, {"W_conv1"}),
-        (variants.FrozenFirst, DoubleConv, {"W_conv1", "b_conv1"}),
-        (variants.FrozenSecond, DoubleConv, {"W_conv2", "b_conv2"}),
-        (variants.FrozenBoth, DoubleConv, {"W_conv1", "b_conv1", "W_conv2", "b_conv2"}),
-    ],
-)
-def test_what_is_frozen_stays_and_everything_else_learns(frozen, other, stay, digits):
-    network, before = frozen(1), other(1)
-    dropout = {} if other is SingleConv else {"dropout_seed": [1, 0]}
-    network.train_step(*digits, **dropout)
-    names = [name for name in vars(before) if name.startswith(("W_", "b_"))]
-    moved = {n for n in names if np.any(getattr(network, n) != getattr(before, n))}
-    assert moved == set(names) - stay
-
-
-def test_the_network_whose_first_layer_can_be_replaced_is_the_first_network(digits):
-    network, other = variants.OwnFirstLayer(1), SingleConv(1)
-    for _ in range(3):
-        network.train_step(*digits)
-        other.train_step(*digits)
-    assert_same(values(network), values(other))
-
-
-def test_four_filters_are_those_of_num_filters_4(digits, monkeypatch):
-    monkeypatch.setattr(single_conv, "num_filters", 4)
-    network, other = variants.FourFilters(1), SingleConv(1)
-    assert_same(values(network), values(other))
-    assert_same(network(digits[0]), other(digits[0]))
-
-
-def test_without_abs_only_one_sign_remains(digits):
-    network = variants.WithoutAbs(1)
-    expected = np.maximum(sums(network, digits[0]) - np.float32(0.2), 0)
-    np.testing.assert_array_equal(network(digits[0]).h_conv1, expected)
-
-
-@pytest.mark.parametrize(
-    ("make", "threshold"),
-    [
-        (variants.WithoutThreshold, 0),
-        (variants.Threshold01, 0.1),
-        (variants.OwnFirstLayer, 0.2),
-        (variants.Threshold04, 0.4),
-    ],
-)
-def test_weaker_sums_than_the_threshold_are_dropped(make, threshold, digits):
-    network = make(1)
-    expected = np.maximum(np.abs(sums(network, digits[0])) - np.float32(threshold), 0)
-    np.testing.assert_array_equal(network(digits[0]).h_conv1, expected)
-
-
-def test_biases_are_added_to_the_sums_and_learn(digits):
-    network = variants.Biases(1)
-    network.b_conv1.assign(np.linspace(-1, 1, 16))
-    expected = np.maximum(sums(network, digits[0]) + network.b_conv1.numpy(), 0)
-    np.testing.assert_array_equal(network(digits[0]).h_conv1, expected)
-    before = network.b_conv1.numpy()
-    network.train_step(*digits)
-    assert np.any(network.b_conv1.numpy() != before)
-
-
-def test_without_pooling_the_upper_left_or_the_mean_stays(digits):
-    upper_left, mean = (make(1)(digits[0]) for make in (variants.UpperLeft, variants.Mean))
-    blocks = upper_left.h_conv1.numpy().reshape(2, 14, 2, 14, 2, 16)
-    np.testing.assert_array_equal(upper_left.h_pool1, blocks[:, :, 0, :, 0])
-    np.testing.assert_allclose(mean.h_pool1, blocks.mean((2, 4)), rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("make", "shapes"),
-    [
-        (variants.Dense16, {"W_fc1": [784, 16], "W_fc2": [16, 10]}),
-        (variants.Dense1024, {"W_fc1": [784, 1024], "W_fc2": [1024, 10]}),
-        (variants.AbsFilters1024, {"W_conv1": [5, 5, 1, 16], "W_fc1": [3136, 1024]}),
-        (variants.SingleWide, {"W_conv1": [5, 5, 1, 16], "W_fc1": [3136, 1024]}),
-        (variants.Filters1024, {"W_conv1": [5, 5, 1, 16], "b_conv1": [16]}),
-        (variants.ThirtyTwoFilters1024, {"W_conv1": [5, 5, 1, 32], "W_fc1": [6272, 1024]}),
-    ],
-)
-def test_a_rung_has_the_layers_that_its_name_tells(make, shapes, digits):
-    network = make(1)
-    assert {name: getattr(network, name).shape for name in shapes} == shapes
-    inputs = digits[0]
-    if "W_conv1" in shapes:
-        h = sums(network, inputs)
-        if not hasattr(network, "b_conv1"):  # it is 0 before training
-            h = np.abs(h) - np.float32(0.2)
-        inputs = common.max_pool_2x2(np.maximum(h, 0)).numpy().reshape(len(inputs), -1)
-    h_fc1 = np.maximum(inputs @ network.W_fc1.numpy(), 0)
-    expected = h_fc1 @ network.W_fc2.numpy()
-    np.testing.assert_allclose(network(digits[0]).logits, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_the_step_to_another_optimizer_keeps_the_start():
-    assert_same(values(variants.SingleWide(1)), values(variants.AbsFilters1024(1)))
-
-
-def test_wide_networks_train_with_dropout_and_adam(digits):
-    network = variants.Dense1024(1)
-    before, h_fc1 = network.W_fc2.numpy(), digits[0] @ network.W_fc1.numpy()
-    network.train_step(*digits, dropout_seed=[1, 0])
-    moved = np.abs(network.W_fc2.numpy() - before).max(axis=1)  # [1024]
-    one, both = (np.mean(np.sum(h_fc1 > 0, axis=0) == count) for count in (1, 2))
-    # Each mask drops half of the features, and a feature that ReLU made 0 does not count.
-    assert abs(np.mean(moved > 0) - (one / 2 + both * 3 / 4)) < 0.06
-    np.testing.assert_allclose(moved[moved > 0], 1e-4, rtol=0.05)  # Adam's first step
-
-
-@pytest.mark.parametrize("make", [variants.WithoutDropout, variants.AbsFilters1024WithoutDropout])
-def test_without_dropout_all_features_are_kept(make, digits):
-    network = make(1)
-    kept = network(digits[0], keep_prob=0.5, dropout_seed=[1, 0]).logits
-    np.testing.assert_array_equal(kept, network(digits[0]).logits)
-
-
-def test_a_row_per_seed_is_appended_and_no_seed_is_trained_twice(
-    small_data, tmp_path, three_steps, monkeypatch, capsys
+def test_rows_are_test_accuracies_at_and_around_each_step_of_each_seeds_own_training(
+    run, command, trained, tmp_path, capsys
 ):
-    folders = ["--checkpoint-dir", str(tmp_path), "--results", str(tmp_path / "csv")]
-    command = ["seeds.py", "dense-16", "--data-dir", str(small_data), *folders, "--seeds"]
-    for numbers in "1", "1-2":
-        monkeypatch.setattr(sys, "argv", [*command, numbers])
-        seeds.main()
+    shorter = ("1", "50", "0.1", "0.1")  # the rows of a training that ended earlier
+    seeds.append(tmp_path / "small.csv", seeds.COLUMNS, [shorter], bfloat16=False)
+    run(seeds, *command, "--seeds", "1")
+    run(seeds, *command, "--seeds", "1-2")
+    assert rows_in(tmp_path) == [shorter, *expected_rows(trained, 1), *expected_rows(trained, 2)]
+    for seed in 1, 2:
+        assert_trained(tmp_path, trained, seed)
     out, err = capsys.readouterr()
-    assert f"seed 1: already in {tmp_path / 'csv/dense-16.csv'}\n" in err
-    printed = out.splitlines()
-    assert [line.split(": ")[0] for line in printed] == ["dense-16, seed 1", "dense-16, seed 2"]
-    with open(tmp_path / "csv/dense-16.csv") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["seed"] for row in rows] == ["1", "2"]
-    assert [row["test_accuracy"] for row in rows] == [line.split()[-1] for line in printed]
-    assert all(row["precision"] == "float32" for row in rows)
-    assert all(row["cpu"] == machine.cpu() and row["tensorflow"] == tf.__version__ for row in rows)
+    measured_on = f"float32, {machine.cpu()}"
+    assert f"step 102, seed 1: already in {tmp_path / 'small.csv'} ({measured_on})\n" in err
+    for seed, step, at_step, mean in rows_in(tmp_path):
+        line = f"small, seed {seed}, {step} steps: test accuracy {at_step}, mean of five {mean}\n"
+        assert line in out
+    for row in seeds.rows(tmp_path / "small.csv"):
+        assert (row["precision"], row["cpu"]) == ("float32", machine.cpu())
+        assert row["tensorflow"] == tf.__version__
 
 
-def test_a_seed_is_missing_unless_the_same_experiment_has_its_row(tmp_path, capsys):
-    path = tmp_path / "shifts.csv"
-    assert list(seeds.missing(path, range(1, 3), experiment="single")) == [1, 2]
-    seeds.append(path, ["experiment", "seed"], [["single", 1], ["double", 2]])
-    assert list(seeds.missing(path, range(1, 4), experiment="single")) == [2, 3]
-    assert capsys.readouterr().err == f"single, seed 1: already in {path}\n"
-
-
-@pytest.mark.parametrize("experiment", ["dense-16", "dense-1024"])
-def test_a_network_that_was_trained_is_restored(
-    experiment, small_data, tmp_path, three_steps, capsys
+def test_an_interrupted_training_goes_on_to_the_same_rows_and_the_same_network(
+    run, command, trained, tmp_path, monkeypatch
 ):
-    networks = []
-    for _ in range(2):  # the second one finds the first one's checkpoint, of step 0
-        train = input_data.read_data_sets(small_data).train
-        networks.append(seeds.trained(experiment, 1, train, tmp_path))
-    assert "resuming from" in capsys.readouterr().err
-    assert_same(*map(values, networks))
+    """Saved every 7 steps, the last time at 91: at 98, a mean has begun."""
+    monkeypatch.setattr(seeds, "SAVE_EVERY", 7)
+    accuracy_on = common.accuracy_on
+    for stop_at in 4, 7:  # the accuracy of step 99; that of step 102
+        left = stop_at
+
+        def accuracy_or_stop(*args):
+            nonlocal left
+            left -= 1
+            if not left:
+                raise KeyboardInterrupt
+            return accuracy_on(*args)
+
+        monkeypatch.setattr(common, "accuracy_on", accuracy_or_stop)
+        with contextlib.suppress(KeyboardInterrupt):
+            run(seeds, *command, "--seeds", "1")
+    monkeypatch.setattr(common, "accuracy_on", accuracy_on)
+    assert rows_in(tmp_path) == expected_rows(trained, 1)[:1]
+    run(seeds, *command, "--seeds", "1")
+    assert rows_in(tmp_path) == expected_rows(trained, 1)
+    assert_trained(tmp_path, trained, 1)
+
+
+def test_bfloat16_is_used_and_is_in_each_row(run, command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fast_ops, "CPUINFO", tmp_path / "cpuinfo")  # of a CPU that warns of it
+    fast_ops.CPUINFO.write_text("flags\t\t: sse2 avx2\n")
+    run(seeds, *command, "--seeds", "1", "--steps", "0", "--bfloat16")
+    assert [row["precision"] for row in seeds.rows(tmp_path / "small.csv")] == ["bfloat16"]
+    assert "bfloat16 may be slower here" in capsys.readouterr().err
+
+
+def test_a_network_is_not_continued_with_other_data(
+    run, command, small_data, tmp_path, monkeypatch
+):
+    run(seeds, *command, "--seeds", "1", "--steps", "0")
+    (tmp_path / "small.csv").unlink()
+    files = {name: input_data.read_file(small_data, name).sha256 for name in input_data.SHA256}
+    monkeypatch.setattr(input_data, "SHA256", files)  # now these are MNIST
+    with pytest.raises(Failure, match="was trained with data='not MNIST', not 'MNIST'"):
+        run(seeds, *command, "--seeds", "1", "--steps", "0")
+    assert not (tmp_path / "small.csv").exists()
+
+
+def test_a_trained_network_whose_rows_are_gone_is_reported(run, command, tmp_path):
+    run(seeds, *command, "--seeds", "1", "--steps", "0")
+    (tmp_path / "small.csv").unlink()
+    with pytest.raises(
+        Failure, match="small-1-0 is trained, but .*small.csv has no row of it; del"
+    ):
+        run(seeds, *command, "--seeds", "1", "--steps", "0")
+
+
+@pytest.mark.parametrize("name", ["a[1]", "file/results"])
+def test_results_that_cannot_be_written_are_refused_before_training(
+    name, run, command, tmp_path, monkeypatch
+):
+    """Promise 4."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(seeds, "trained", None)
+    with pytest.raises(Failure, match="takes this path for a pattern|choose another --results$"):
+        run(seeds, *command, "--seeds", "1", "--results", tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_seed_is_missing_unless_a_row_has_the_same_experiment_and_step(tmp_path, capsys):
+    path = tmp_path / "shifts.csv"
+    values = {"experiment": "single", "step": 1000}
+    assert list(seeds.missing(path, range(1, 3), **values)) == [1, 2]
+    rows = [["single", 1, 1000], ["double", 2, 1000], ["single", 3, 10000]]
+    seeds.append(path, ["experiment", "seed", "step"], rows, bfloat16=False)
+    assert list(seeds.missing(path, range(1, 4), **values)) == [2, 3]
+    line = f"experiment single, step 1000, seed 1: already in {path} (float32, {machine.cpu()})\n"
+    assert capsys.readouterr().err == line
 
 
 def test_seeds_are_a_range_or_a_single_one():
@@ -207,17 +148,20 @@ def test_seeds_are_a_range_or_a_single_one():
     assert seeds.seed_range("7") == range(7, 8)
 
 
-def test_an_empty_range_of_seeds_is_refused(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["seeds.py", "single", "--seeds", "5-3"])
+def test_an_empty_range_of_seeds_is_refused(run, capsys):
     with pytest.raises(SystemExit) as stopped:
-        seeds.main()
+        run(seeds, "single", "--seeds", "5-3")
     assert stopped.value.code == 2
     assert "'5-3' has no seeds; the first one is too large" in capsys.readouterr().err
 
 
-def test_a_seed_trained_again_gives_the_csv_files_accuracy(mnist_dir):
+def test_a_seed_trained_again_gives_the_csv_files_accuracy(run, mnist_dir, tmp_path):
     """On another CPU it may differ by rounding."""
-    mnist = input_data.read_data_sets(mnist_dir, "mnist", seed=2)
-    network = seeds.trained("dense-16", 2, mnist.train)
-    expected = luck.read("dense-16")[2]
-    assert abs(common.accuracy_on(network, mnist.test) - expected) <= 0.002
+    options = ["--seeds", 2, "--steps", 1000, "--data-dir", mnist_dir, "--results", tmp_path]
+    run(seeds, "dense-16", *options)
+    found, published = (
+        [float(row["test_accuracy"]) for row in seeds.rows_with(path, seed=2, step=1000)]
+        for path in (tmp_path / "dense-16.csv", seeds.PUBLISHED / "dense-16.csv")
+    )
+    assert published
+    assert max(abs(accuracy - found[0]) for accuracy in published) <= 0.002
