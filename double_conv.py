@@ -69,8 +69,8 @@ class DoubleConv(tf.Module):
         with tf.name_scope("input"):
             x_image = tf.reshape(x, [-1, 28, 28, 1])  # [batch, 28, 28, 1]
 
-        # Whether edges are the best features is not known here, so the layer is a general linear
-        # one: filters and biases.
+        # Whether edges are useful features is not known here, so the layer is a general linear one:
+        # filters and biases.
         with tf.name_scope("convolution1"):
             h_conv1 = tf.nn.relu(conv2d(x_image, self.W_conv1) + self.b_conv1)  # [b., 28, 28, 32]
 
@@ -144,8 +144,8 @@ def options():
     parser.add_argument(
         "--bfloat16",
         action="store_true",
-        help="multiply in bfloat16: faster on CPUs with AVX512-BF16 or AMX, perhaps slower on "
-        "others",
+        help="multiply in bfloat16: faster on most CPUs with AVX512-BF16 or AMX, slower or without "
+        "effect on others",
     )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument(

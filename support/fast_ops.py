@@ -32,10 +32,12 @@ def bfloat16(on):
     """Multiplies and convolves in bfloat16, if `on`, as long as the `with` block lasts.
 
     This applies to a tf.function whose first call is in the block. Variables, and what is computed
-    outside of tf.functions, stay in float32. Warns if this CPU is known not to have bfloat16.
+    outside of tf.functions, stay in float32. Warns if this CPU is known not to have bfloat16: it
+    is then emulated by oneDNN or, where TensorFlow leaves oneDNN out, not used at all.
     """
     if on and CPUINFO.exists() and "bf16" not in CPUINFO.read_text():
-        print_stderr("this CPU has neither AVX512-BF16 nor AMX: bfloat16 may be slower here")
+        slow = "bfloat16 is slower here, or not used"
+        print_stderr(f"this CPU has neither AVX512-BF16 nor AMX: {slow}")
     option = "auto_mixed_precision_onednn_bfloat16"
     tf.config.optimizer.set_experimental_options({option: on})
     try:

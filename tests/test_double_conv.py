@@ -23,7 +23,7 @@ from runs import (
 import common
 import double_conv
 from double_conv import DoubleConv
-from support import checkpoints, input_data
+from support import checkpoints, fast_ops, input_data
 
 
 @pytest.fixture
@@ -279,6 +279,12 @@ def test_filters_are_logged_as_an_image(seeded):
     assert k == 31
 
 
+# Elsewhere TensorFlow leaves out oneDNN, and with it bfloat16.
+CPUINFO = fast_ops.CPUINFO.read_text() if fast_ops.CPUINFO.exists() else ""
+HAS_ONEDNN = re.search("avx512_vnni|avx_vnni|amx_tile", CPUINFO)
+
+
+@pytest.mark.skipif(not HAS_ONEDNN, reason="TensorFlow has no bfloat16 on this CPU")
 def test_bfloat16_trains_differently_and_is_tested_in_float32(small_data, tmp_path, monkeypatch):
     running = start_training(tmp_path, small_data, "--steps", 20, "--bfloat16")
     monkeypatch.setattr(double_conv, "num_fc", 16)
