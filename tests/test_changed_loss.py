@@ -24,7 +24,8 @@ def wrong_index_run_eagerly():
 
 
 def wrong_size_outside_of_a_function():
-    common.batches = lambda images: [images[:, :700]]  # of the test, which is no tf.function
+    """It shows in common.py, at the script's end."""
+    common.probabilities = lambda network, images: network(images[:7]).y_conv
 
 
 CAUSES = [
@@ -35,7 +36,11 @@ CAUSES = [
         r"indices\[0\] = 1\d is not in \[0, 10\)",
         "common.cross_entropy(",
     ),
-    (wrong_size_outside_of_a_function, "Input to reshape .* a multiple of 784", "tf.reshape(x,"),
+    (
+        wrong_size_outside_of_a_function,
+        r"Incompatible shapes: \[7\] vs. \[500\]",
+        "common.print_test_accuracy(",
+    ),
 ]
 
 
