@@ -59,5 +59,6 @@ def test_the_error_tells_its_cause_and_the_scripts_line(small_data, tmp_path):
     for running, (_, cause, code) in zip(started, CAUSES):
         _, err = running.result(code=1)
         line = rf"single_conv\.py: {cause} \(refused in single_conv\.py, line (\d+)\)"
-        number = int(re.fullmatch(line, err.splitlines()[-1])[1])
-        assert code in (ROOT / "single_conv.py").read_text().splitlines()[number - 1]
+        found = re.fullmatch(line, err.splitlines()[-1])
+        assert found, err
+        assert code in (ROOT / "single_conv.py").read_text().splitlines()[int(found[1]) - 1]
