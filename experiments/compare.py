@@ -192,8 +192,10 @@ def curves_on(machine, labels, folder=None):
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    parser.add_argument("before", metavar="A", choices=seeds.EXPERIMENTS)
-    parser.add_argument("after", metavar="B", choices=seeds.EXPERIMENTS)
+    parser.add_argument(
+        "before", metavar="A", choices=seeds.EXPERIMENTS, help="experiment without the change"
+    )
+    parser.add_argument("after", metavar="B", choices=seeds.EXPERIMENTS, help="experiment with it")
     parser.add_argument(
         "--results",
         type=checkpoints.path,

@@ -191,7 +191,9 @@ def add_result_options(parser):
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument(
+        "experiment", choices=EXPERIMENTS, metavar="EXPERIMENT", help=", ".join(EXPERIMENTS)
+    )
     add_options(parser, default="1-5")
     return parser.parse_args()
 
