@@ -1,6 +1,7 @@
 """double_conv.py: the network against NumPy, the post's training, what a run prints and logs."""
 
 import re
+import shlex
 import shutil
 from types import SimpleNamespace
 
@@ -259,7 +260,8 @@ def test_stderr_has_the_speed_the_paths_and_the_next_commands(seeded):
         speed,
         f"curves: {only_run(folder / 'logs')}",
         f"next: tensorboard --logdir '{folder / 'logs'}' --samples_per_plugin images=1000",
-        f"next: python {ROOT / 'visualize_filters.py'} '{folder / 'train_data-12'}' "
+        f"next: python {shlex.quote(str(ROOT / 'visualize_filters.py'))} "
+        f"'{folder / 'train_data-12'}' "
         f"--data-dir '{folder / 'my data'}'",
     ]
 
