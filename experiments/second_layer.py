@@ -62,11 +62,14 @@ def mistakes_without(network, h_pool2, labels):
 
 
 def auc(responses, labels):
-    """Returns the AUC of each digit against all others, float [10], for responses [n]."""
+    """Returns the AUC of each digit against all others, for responses [n, filters] to n digits.
+
+    The array is float [10, filters]; [10], if the responses are one filter's, [n].
+    """
     aucs = []
     for digit in range(10):
         mine, others = responses[labels == digit], responses[labels != digit]
-        # A tie counts half. Of its p-values, which are not used, the exact one would be slow.
+        # A tie counts half. Its p-value is not used; an exact one would take long.
         pairs_won = stats.mannwhitneyu(mine, others, method="asymptotic").statistic
         aucs.append(pairs_won / (len(mine) * len(others)))
     return np.array(aucs)
@@ -91,7 +94,7 @@ def filters(name, seed, network, h_pool2, labels):
     """Returns the rows of COLUMNS of a network whose maps are h_pool2 [n, 7, 7, 64]."""
     strongest = h_pool2.max((1, 2))  # [n, 64]
     aucs = [[""] * 10]  # of filter 0: no map is set to 0
-    aucs += [[f"{x:.4f}" for x in auc(strongest[:, k], labels)] for k in range(64)]
+    aucs += [[f"{x:.4f}" for x in of_filter] for of_filter in auc(strongest, labels).T]
     if name == "untrained":  # its readout reads nothing
         wrong = [[""] * 10] * 65
     else:

@@ -27,7 +27,7 @@ def test_a_patch_of_equal_pixels_is_left_out():
 
 
 def test_rows_and_picture_are_those_of_each_seeds_untrained_and_trained_network(
-    run, fast_experiments, few_digits, tmp_path, monkeypatch
+    run, fast_double, few_digits, tmp_path, monkeypatch
 ):
     """A second run measures nothing again, and draws the picture again."""
     figures_drawn = []

@@ -71,10 +71,8 @@ def test_shuffled_changes_are_the_same_numbers_elsewhere_in_each_variable():
         assert abs(np.corrcoef(changes, expected)[0, 1]) < 0.1
 
 
-def test_rows_are_those_of_each_seeds_networks(
-    run, fast_experiments, few_digits, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(second_layer, "EXPERIMENTS", ["double", "double-frozen-both"])
+def test_rows_are_those_of_each_seeds_networks(run, fast_double, few_digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(second_layer, "EXPERIMENTS", ["double"])
     options = ["--seeds", "1-2", "--steps", 0, "--data-dir", few_digits, "--results", tmp_path]
     run(second_layer, *options)
     test = input_data.read_data_sets(few_digits).test
