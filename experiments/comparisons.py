@@ -21,6 +21,9 @@ FOUR_FILTERS = Change("single", "single-4-filters", "4 filters", "フィルタ�
 FROZEN_FILTERS = Change(
     "single", "single-frozen-filters", "filters frozen", "フィルターを初期値に固定する"
 )
+WITHOUT_THRESHOLD = Change(
+    "single", "single-without-threshold", "0 in place of 0.2", "0.2 を 0 にする"
+)
 FIRST_NETWORK = [
     DOUBLED,
     WITHOUT_ABS,
@@ -30,7 +33,7 @@ FIRST_NETWORK = [
         "without `abs`, both doubled",
         "`abs` を外す(変更なし、変更ありとも 2 倍)",
     ),
-    Change("single", "single-without-threshold", "0 in place of 0.2", "0.2 を 0 にする"),
+    WITHOUT_THRESHOLD,
     Change(
         "single-without-abs",
         "single-relu",
@@ -104,6 +107,7 @@ FROZEN = [
     ),
 ]
 TRY_THIS = [WITHOUT_ABS, FOUR_FILTERS, FROZEN_FILTERS]  # README's "Try this"
+THIRTY_SEEDS = [WITHOUT_ABS, WITHOUT_THRESHOLD, FOUR_FILTERS, FROZEN_FILTERS]  # 1,001 steps only
 
 
 class Rung(NamedTuple):

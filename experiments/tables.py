@@ -206,11 +206,11 @@ def take_away(changes):
     return [*columns, "by luck"], table
 
 
-def changes(changes):
-    """The paired tests of some changes of the second network, with the mean accuracies."""
+def changes(changes, step=20000):
+    """The paired tests of some changes after a step, each where it has the most seeds."""
     table = []
     for change in changes:
-        test = compare.compare((change.without, 20000), (change.with_it, 20000))
+        test = compare.compare((change.without, step), (change.with_it, step))
         means = f"{test.before:.4f}", f"{test.after:.4f}"
         cells = [f"{test.seeds}", *means, *difference(test), f"{test.worse}"]
         table.append([change.english, *cells])
@@ -356,6 +356,7 @@ TABLES = {
     "other-end": lambda: ladder(comparisons.OTHER_END),
     "take-away": lambda: take_away(comparisons.FIRST_NETWORK),
     "try-this": lambda: take_away(comparisons.TRY_THIS),
+    "after-1001-steps": lambda: changes(comparisons.THIRTY_SEEDS, 1000),
     "without-dropout": lambda: changes([comparisons.WITHOUT_DROPOUT]),
     "frozen": lambda: changes(comparisons.FROZEN),
     "shifts": lambda: shifts(["dense-16", "single"], 1000),
