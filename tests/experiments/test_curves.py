@@ -64,10 +64,8 @@ def test_panel_shows_the_script_beside_the_post(axes, i, name, tag):
             np.testing.assert_allclose(line.get_data(), points, rtol=1e-5)
 
 
-def test_figure_is_saved(runs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(curves, "IMAGES", tmp_path)
-    monkeypatch.setattr("sys.argv", ["curves.py", *map(str, runs)])
-    curves.main()
+def test_figure_is_saved(run, runs, tmp_path, capsys):
+    run(curves, *runs, "--figure-dir", tmp_path)
     path = tmp_path / "curves.png"
     assert capsys.readouterr() == ("", f"figure: {path}\n")
     assert tf.io.decode_png(path.read_bytes()).shape[:2] == (715, 1210)
