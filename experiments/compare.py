@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator
 from scipy import stats
 
 from experiments import seeds
-from support import checkpoints, figures, terminal
+from support import figures, terminal
 from support.quiet import plt
 
 
@@ -192,13 +192,11 @@ def curves_on(machine, labels, folder=None):
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    parser.add_argument(
-        "before", metavar="A", choices=seeds.EXPERIMENTS, help="experiment without the change"
-    )
-    parser.add_argument("after", metavar="B", choices=seeds.EXPERIMENTS, help="experiment with it")
+    parser.add_argument("before", metavar="A", help="experiment without the change")
+    parser.add_argument("after", metavar="B", help="experiment with it")
     parser.add_argument(
         "--results",
-        type=checkpoints.path,
+        type=terminal.path,
         default="my-results",
         metavar="DIR",
         help="folder that experiments.seeds wrote (default: %(default)s)",

@@ -181,7 +181,7 @@ def add_result_options(parser):
     )
     parser.add_argument(
         "--results",
-        type=checkpoints.path,
+        type=checkpoints.folder,
         default="my-results",
         metavar="DIR",
         help="folder for the CSV files and the trained networks (default: %(default)s)",

@@ -152,8 +152,8 @@ def test_dropout_has_the_median_count_and_the_means_of_each_seeds_checkpoints(wr
     _, table = tables.dropout()
     pairs = list(zip(*accuracies.values()))
     assert [row[1:5] for row in table[:2]] == [  # 1, 101, 2, 2, 3, 3, ..., 6, 6
-        ["1–6", "4", "1 to 101", "0.9925"],
-        ["1–6", "4", "1 to 101", "0.9913"],
+        ["1–6", "4", "1–101", "0.9925"],
+        ["1–6", "4", "1–101", "0.9913"],
     ]
     assert [row[1] for row in table[2:]] == ["1–3", "4–6"]
     assert [row[4] for row in table[2:]] == [of_pairs(pairs[:3]), of_pairs(pairs[3:])]
