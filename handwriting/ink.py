@@ -2,7 +2,7 @@
 
 1. Paper. If the image shows a sheet of paper on a table, it is cropped to the sheet (`only_paper`).
 2. Colours become grey levels, along the direction in which they differ the most.
-3. What most of the image's rim is, is paper: if it is dark, the levels change signs.
+3. What most of the image's edge is, is paper: if it is dark, the levels change signs.
 4. Ink is what is darker than the paper. Clean paper has one level. Other paper is darker on one
    side, so its level is taken from around each pixel, in a window wider than any stroke. Where ink
    fills the image, as in one cropped to its digit, no paper is around: then it has one level, too.
@@ -29,15 +29,15 @@ WRITTEN = 0.08  # of the image's longer side: a part as long, and inside, is wri
 
 # A sheet on a table
 MOSTLY = 0.8  # of the sheet is light, of what is around it dark, and that belongs to the table
-CONVEX = 0.92  # of its convex hull: a sheet has no dents, but its outline is blurred
+RECTANGLE = 0.85  # of the smallest rectangle around it is the sheet's; a light 0 fills less
 STEP = 0.2  # of the image's range of levels, from the sheet down to the table; a shadow is softer
 BORDER = 3  # pixels on both sides of the sheet's outline, between which the step is
 
 # Paper
-RIM = 1 / 16  # of the image's longer side: wider than the lines of a grid
 CLEAN = 0.1  # of the image's range of levels: paper is clean if its middle half differs less
 WINDOW = 0.4  # of the image's longer side: no stroke is so thick
 THICK = 0.22  # of a digit's longer side: no stroke has so much ink around a pixel
+FILLED = 0.25  # of the image: more ink fills it
 
 # Ink
 LEAST_CONTRAST = 0.08  # of the range from black to white: less is not seen as ink
@@ -101,11 +101,11 @@ def find_sheet(coarse):
     marks, _ = ndimage.label(~(light & sheet), SQUARE)
     marks[np.isin(marks, marks[around])] = 0
     found = (
-        (light & sheet).sum() > MOSTLY * sheet.sum()  # a light 0 has a larger hole
+        (light & sheet).sum() > MOSTLY * sheet.sum()  # a light 0's hole is larger
         and (~light & around).sum() > MOSTLY * around.sum()  # light parts would be paper, too
         and table.sum() > MOSTLY * around.sum()
         and step_down(coarse, sheet) > STEP * np.ptp(coarse)
-        and convexity(sheet) > CONVEX
+        and rectangularity(sheet) > RECTANGLE
         and longest(marks) > WRITTEN * max(coarse.shape)
     )
     return sheet if found else None
@@ -128,11 +128,18 @@ def step_down(coarse, sheet):
     return np.median(coarse[inner]) - np.median(coarse[beyond])
 
 
-def convexity(part):
-    """Returns the share of its convex hull that a part, bool [h, w], fills: 1 has no dents."""
+def rectangularity(part):
+    """Returns the share that a part, bool [h, w], fills of the smallest rectangle around it.
+
+    One side of that rectangle is one of the convex hull's, so these are tried.
+    """
     pixels = np.argwhere(part ^ ndimage.binary_erosion(part))
     corners = np.vstack([pixels + [y, x] for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
-    return part.sum() / ConvexHull(corners).volume
+    hull = corners[ConvexHull(corners).vertices]
+    sides = np.roll(hull, -1, axis=0) - hull
+    sides /= np.linalg.norm(sides, axis=1, keepdims=True)
+    along, across = hull @ sides.T, hull @ np.stack([-sides[:, 1], sides[:, 0]])
+    return part.sum() / (np.ptp(along, axis=0) * np.ptp(across, axis=0)).min()
 
 
 def longest(parts):
@@ -150,7 +157,7 @@ def ink_on(pixels):
     coarse = reduced(grey, COARSE)
     if noise_in(grey) > GRAINY:  # a grid between the pixels of a digit, or a photo in the dark
         grey = resized(coarse, grey.shape)
-    if is_dark(coarse):
+    if (at_edge(coarse) <= otsu(coarse)).mean() > 0.5:  # most of the edge is dark
         grey, coarse = -grey, -coarse
     paper = coarse[coarse > otsu(coarse)]
     if np.ptp(np.percentile(paper, [25, 75])) < CLEAN * np.ptp(coarse):
@@ -158,17 +165,10 @@ def ink_on(pixels):
         if crossings(ink) != 1:  # what covers the edge in one piece may be a shadow
             return ink
     ink = ink_darker_than(paper_around(coarse), grey)
+    if thickness(ink) < THICK and (ink > INK).mean() <= FILLED:
+        return ink
     # Where no ink is found, it is not on one level either: that would be noise.
-    return ink_on_one_level(paper, grey) if ink.any() and thickness(ink) >= THICK else ink
-
-
-def is_dark(coarse):
-    """Tells whether the paper in grey levels [h, w], on COARSE, is dark: most of the rim is."""
-    dark = coarse <= otsu(coarse)
-    rim = np.ones_like(dark)
-    width = max(1, round(RIM * max(coarse.shape)))
-    rim[width:-width, width:-width] = False
-    return dark[rim].mean() > 0.5
+    return ink_on_one_level(paper, grey) if ink.any() else ink
 
 
 def ink_on_one_level(paper, grey):
@@ -200,7 +200,11 @@ def grey_levels(pixels):
 
 
 def ink_darker_than(paper, grey, faintest=FAINTEST):
-    """Returns the ink, float32 [h, w], in grey levels [h, w] on paper, a level or COARSE levels."""
+    """Returns the ink, float32 [h, w], in grey levels [h, w] that are darker than the paper.
+
+    The paper is a level, or levels on COARSE. Ruled lines are left out, if then the ink hardly
+    reaches the image's edge any more.
+    """
     if np.ndim(paper):
         paper = resized(paper, grey.shape)
     strength = np.clip(paper - grey, 0, None)
@@ -241,7 +245,7 @@ def without_lines(strength, pen):
 
     A line is where, along one of SLOPES, nearly all of the image has more than LINE of the pen's
     strength, and more than above and below. What is twice as strong as the line is a stroke that
-    crosses it. Gaps in strokes that are not are closed.
+    crosses it, and stays. In a weaker stroke the line leaves a gap, which is closed.
     """
     small = reduced(strength, 2 * COARSE)
     height, width = small.shape
@@ -276,7 +280,7 @@ def parts_of(stroke):
 
 
 def is_writing(stroke):
-    """Tells writing from dust and from what frames the image in stroke, bool [h, w]: bool [h, w].
+    """Tells writing from dust and from shadows in stroke, bool [h, w]: bool [h, w].
 
     A part of the digit may reach the image's edge. But if another part is wholly inside, a part
     in one of the image's corners is a shadow.

@@ -214,6 +214,21 @@ def test_two_digits_in_one_image_are_told_and_one_in_two_strokes_is_not(reader, 
     assert [line.partition(":")[0] for line in told] == [str(files[0])]
 
 
+def test_what_is_no_single_digit_of_strokes_is_told_and_a_grid_of_pixels_is_one(reader, tmp_path):
+    digit = like_mnist(read_ink(write_strokes(tmp_path / "seven.png", "seven"))).reshape(28, 28)
+    grid = np.kron(digit > 0.5, np.ones([14, 14]))
+    grid[np.arange(392) % 14 < 2] = grid[:, np.arange(392) % 14 < 2] = 0
+    blob = Image.new("L", (200, 150), 255)
+    ImageDraw.Draw(blob).rectangle([50, 40, 150, 110], fill=0)
+    blob.save(tmp_path / "blob.png")
+    Image.fromarray(np.uint8(255 - 255 * grid)).save(tmp_path / "grid.png")
+    files = [tmp_path / name for name in ("blob.png", "grid.png")]
+    _, err = start(reader[1], tmp_path / "new", *files).result()
+    advice = "show only the paper, with one digit on it, upright"
+    told = [line for line in err.splitlines() if str(tmp_path / "new") not in line]
+    assert told[1:] == [f"{files[0]}: hardly looks like strokes; {advice}"]
+
+
 def test_checkpoint_of_other_data_gets_a_warning(reader, tmp_path):
     path = tmp_path / "train_data-7"
     settings = tf.Variable(json.dumps({"data": "rendered digits, not MNIST"}))
