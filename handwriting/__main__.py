@@ -8,25 +8,26 @@ them, with both layers' feature maps and with the ten probabilities of each.
 
 Example:
     python -m handwriting seven.png eight.jpg
-    python -m handwriting --draw        # a window to draw digits in
-    python -m handwriting --mistakes    # test digits that the network gets wrong
+    python -m handwriting --draw      # a window to draw digits in
+    python -m handwriting --mistakes  # test digits that the network gets wrong
 """
 
 import gc
-import os
 import sys
 from typing import NamedTuple
 
 import common
 from double_conv import DoubleConv
 from handwriting import drawing_window, predictions
-from handwriting.image import like_mnist, read_ink, side_by_side
+from handwriting.form import like_mnist
+from handwriting.ink import not_strokes, read_ink, side_by_side
 from support import checkpoints, figures, input_data, terminal
 from support.quiet import np
 from support.terminal import Failure, integer, print_stderr, print_stdout
 from visualize_filters import visualize
 
 MOST = 100  # digits in a figure
+PHOTOGRAPH = "show only the paper, with one digit on it, upright"
 
 
 class Digits(NamedTuple):
@@ -59,9 +60,10 @@ def recognize(network, paths):
             continue
         if side_by_side(ink):
             print_stderr(f"{path}: looks like more than one digit; give each in its own image")
+        elif not_strokes(ink):
+            print_stderr(f"{path}: hardly looks like strokes; {PHOTOGRAPH}")
         images.append(like_mnist(ink))
-        # A name that is not UTF-8, from an old zip file, can be neither printed nor drawn.
-        names.append(os.fsencode(path.name).decode(errors="replace"))
+        names.append(path.name)
     if not images:
         raise Failure("none of the files could be read")
     images = np.array(images)
@@ -92,6 +94,14 @@ def draw_figures(network, digits, count, title):
         *visualize(network, images, 1, digits.description, title),
         predictions.draw_predictions(images, y_conv, heading, digits.labels, digits.names),
     ]
+
+
+def refuse_if_not_utf8(path):
+    """Raises a Failure if a name, e.g. from an old zip file, can be neither printed nor drawn."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise Failure(f"{path}: the name is not UTF-8; rename it") from None
 
 
 def options():
@@ -129,6 +139,8 @@ def options():
     )
     figures.add_figure_dir(parser)
     args = parser.parse_args()
+    for path in [*args.files, args.checkpoint, args.data_dir, args.figure_dir]:
+        refuse_if_not_utf8(path)
     if args.first and not args.mistakes:
         parser.error("--first goes with --mistakes only")
     return args

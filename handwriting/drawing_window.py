@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.widgets import Button
 
 from handwriting import predictions
-from handwriting.image import like_mnist
+from handwriting.form import like_mnist
 from support import figures, terminal
 from support.terminal import Failure
 

@@ -1,30 +1,12 @@
 """Figures of what the network takes digits for: each digit and its ten probabilities."""
 
-import contextlib
-
-from matplotlib import font_manager
-
-from support.figures import in_default_style
+from support.figures import fonts_for, in_default_style
 from support.quiet import plt
 
 
 def probability(p):
     """Returns a probability as text: four digits, but never 1.0000, which would look certain."""
     return "> 0.9999" if p > 0.9999 else f"{p:.4f}"
-
-
-def fonts_for(text):
-    """Returns the names of installed fonts that have all of the text's letters, or None."""
-    letters = {ord(letter) for letter in text}
-    default = font_manager.findfont("DejaVu Sans")  # comes with matplotlib
-    letters -= font_manager.get_font(default).get_charmap().keys()
-    if not letters:
-        return ["DejaVu Sans"]
-    for font in font_manager.fontManager.ttflist:
-        with contextlib.suppress(OSError, RuntimeError):  # uninstalled since, or broken
-            if letters <= font_manager.get_font(font.fname).get_charmap().keys():
-                return ["DejaVu Sans", font.name]
-    return None
 
 
 @in_default_style
@@ -62,5 +44,6 @@ def draw_predictions(images, y_conv, title, labels=None, names=None):
         chart.set(xticks=range(10), yticks=[], ylim=(0, 1))
         chart.tick_params(length=0, labelsize=11)
         chart.spines[["left", "top", "right"]].set_visible(False)
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left", parse_math=False)
+    style = {"family": fonts_for(title), "parse_math": False}
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", **style)
     return figure

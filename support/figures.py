@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from matplotlib import font_manager
 from PIL import Image
 
 from support import terminal
@@ -23,6 +24,22 @@ in_default_style = plt.style.context("default")
 # Of a pixel. Before 3.11, matplotlib makes 225 of a figure's 225.9999999 pixels, and 101 of an
 # image's 100.0000001.
 HAIR = 0.001
+
+
+def fonts_for(text):
+    """Returns the names of installed fonts that have all of the text's letters, or None."""
+    letters = set(map(ord, text)) - {ord("\n")}
+    default = font_manager.findfont("DejaVu Sans")  # comes with matplotlib
+    letters -= font_manager.get_font(default).get_charmap().keys()
+    if not letters:
+        return ["DejaVu Sans"]
+    for font in font_manager.fontManager.ttflist:
+        if font.name.startswith("Last Resort"):  # has a box for every letter
+            continue
+        with contextlib.suppress(OSError, RuntimeError):  # uninstalled since, or broken
+            if letters <= font_manager.get_font(font.fname).get_charmap().keys():
+                return ["DejaVu Sans", font.name]
+    return None
 
 
 def contact_sheet(rows, cell):
@@ -64,6 +81,7 @@ def sheet_figure(sheet, numbers, title):
         axes.imshow(band, "gray_r", extent=extent, **style)
     axes.set(xlim=(0, sheet.shape[1]), ylim=(len(sheet), 0))
     style = {"fontsize": 9, "va": "top", "linespacing": 1.4, "parse_math": False}
+    style["family"] = fonts_for(title)  # a checkpoint's name may be Japanese
     figure.text(box[0], 1 - 8 / height, title, **style)
     for x, y, number in numbers:
         axes.text(x, y, number, fontsize=8, ha="center", va="center")

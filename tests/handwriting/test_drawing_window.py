@@ -28,10 +28,14 @@ H_POOL1, H_POOL2 = LOOK.random((14, 14, 32)), LOOK.random((7, 7, 64))
 
 
 class Hand:
-    """A window on a canvas without a display, and the mouse that draws in it."""
+    """A window on a canvas without a display, and the mouse that draws in it.
 
-    def __init__(self, look=lambda image: (Y_CONV, H_POOL1, H_POOL2)):
-        figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100)
+    With 200 dpi, each of the pixels below is 2x2 of the canvas's.
+    """
+
+    def __init__(self, look=lambda image: (Y_CONV, H_POOL1, H_POOL2), dpi=100):
+        self.scale = dpi // 100
+        figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=dpi)
         self.canvas = FigureCanvasAgg(figure)
         self.images = []  # that the network has got
         self.window = DrawingWindow(
@@ -41,7 +45,8 @@ class Hand:
 
     def mouse(self, name, x, y, button=1):
         """Sends a mouse event at pixel (x, y), counted from the square's top left corner."""
-        event = MouseEvent(f"{name}_event", self.canvas, 30 + x, HEIGHT - 40 - y, button)
+        at = self.scale * (30 + x), self.scale * (HEIGHT - 40 - y)
+        event = MouseEvent(f"{name}_event", self.canvas, *at, button)
         self.canvas.callbacks.process(event.name, event)
 
     def draw(self, points, button=1):
@@ -56,7 +61,7 @@ class Hand:
 
     def picture(self):
         """Returns the window's grey levels, as drawn last."""
-        return np.asarray(self.canvas.buffer_rgba())[:, :, :3].mean(2)
+        return np.asarray(self.canvas.buffer_rgba())[:: self.scale, :: self.scale, :3].mean(2)
 
     def ink(self):
         """Returns the ink in the square as drawn, from 0 to 1 [392, 392], without the frame."""
@@ -175,8 +180,9 @@ def test_click_makes_a_dot():
     assert ink[200, 100] > 0.98
 
 
-def test_ink_is_shown_while_it_is_drawn_as_it_is_afterwards():
-    hand = Hand()
+@pytest.mark.parametrize("dpi", [100, 200])
+def test_ink_is_shown_while_it_is_drawn_as_it_is_afterwards(dpi):
+    hand = Hand(dpi=dpi)
     hand.mouse("button_press", *SEVEN[0])
     hand.mouse("motion_notify", *SEVEN[1])
     during = hand.ink()

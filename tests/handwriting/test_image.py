@@ -16,17 +16,23 @@ from PIL import Image, ImageDraw
 from processes import SMALL, run
 
 import double_conv
+import handwriting
 from double_conv import DoubleConv
-from handwriting import evaluate
-from handwriting.image import like_mnist, read_image
+from handwriting.form import like_mnist
+from handwriting.ink import read_ink
 from support import figures, input_data
 from support.checkpoints import restore
 from support.terminal import Failure
 
+PHOTO = Path(handwriting.__file__).with_name("photo.jpg")
 TWO = [(0, 40), (20, 5), (70, 5), (85, 35), (70, 75), (0, 150), (95, 145)]
 UNIT = [(np.cos(t), np.sin(t)) for t in np.linspace(0, 2 * np.pi, 60)]
 # Not symmetric: its centre of mass is not halfway between two pixels
 RING = [(50 + (50 + 12 * y) * x + 6 * x * x, 75 + 75 * y) for x, y in UNIT]
+
+
+def read_image(path):
+    return like_mnist(read_ink(path))
 
 
 def draw(points, pen=14, size=(300, 300), at=(90, 70)):
@@ -325,6 +331,56 @@ def test_a_table_and_a_shadow_beside_the_paper_are_not_ink(tmp_path):
     assert_alike(read_image(path), like_mnist(ink), 0.03)
 
 
+def on_a_table(ink, corners, table=0.35):
+    """Returns an image of ink on a sheet of paper with these corners, (x, y), on a table."""
+    mask = Image.new("L", ink.shape[::-1])
+    ImageDraw.Draw(mask).polygon(corners, fill=255)
+    sheet = np.asarray(mask) / 255
+    wood = table + np.random.default_rng(0).normal(0, 0.03, ink.shape)
+    return Image.fromarray(np.uint8(255 * (sheet * (0.9 - 0.8 * ink) + (1 - sheet) * wood)))
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        [(60, 40), (240, 40), (240, 270), (60, 270)],
+        [(60, -9), (400, -9), (400, 270), (60, 270)],
+        [(-9, 40), (400, 40), (400, 250), (-9, 250)],
+        [(60, 40), (400, 40), (400, 400), (60, 400)],
+        [(50, 30), (260, 60), (240, 280), (20, 250)],
+    ],
+    ids=["all around", "on two sides", "above and below", "in a corner", "turned"],
+)
+@pytest.mark.parametrize("table", [0, 0.5], ids=["black", "grey"])
+def test_the_table_around_a_sheet_of_paper_is_not_ink(tmp_path, corners, table):
+    ink = draw(TWO)
+    path = saved(on_a_table(ink, corners, table), tmp_path / "two.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.03)
+
+
+def test_the_photo_in_the_readme_is_read_as_2(reference_dir):
+    network = DoubleConv()
+    restore(network, reference_dir / "train_data-20000")
+    assert prediction(network, PHOTO) == 2
+
+
+@pytest.mark.parametrize("light", [False, True], ids=["dark on light", "light on dark"])
+def test_a_thick_zero_is_no_sheet_of_paper(tmp_path, light):
+    ink = draw([(60 + 45 * x, 70 + 55 * y) for x, y in UNIT], 30)
+    path = saved(grey(1 - ink if light else ink), tmp_path / "zero.png")
+    assert_alike(read_image(path), like_mnist(ink), 0.03)
+
+
+@pytest.mark.parametrize("shade", [0.5, 0.6], ids=["grey", "light grey"])
+def test_a_light_digit_of_squares_on_a_grid_is_read(tmp_path, shade):
+    """As a 28x28 image is shown enlarged, with grey lines between its pixels."""
+    digit = like_mnist(draw(TWO)).reshape(28, 28) > 0.5
+    image = np.kron(digit, np.ones([14, 14]))
+    image[np.arange(392) % 14 < 2] = image[:, np.arange(392) % 14 < 2] = shade
+    path = saved(Image.fromarray(np.uint8(255 * image)), tmp_path / "two.png")
+    assert_alike(read_image(path), np.float32(digit.reshape(784)), 0.05)
+
+
 def test_a_stroke_of_half_the_strength_is_kept(tmp_path):
     ink = draw(TWO)
     faint = ink * np.where(np.arange(300) < 150, 0.5, 1)[:, None]
@@ -518,31 +574,47 @@ def test_drawings_in_hard_conditions_are_all_read(reference_dir):
     assert wrong == {}
 
 
-def test_program_that_measures_counts_what_is_read_as_labelled(
-    small_data, tmp_path, monkeypatch, capsys
-):
-    """handwriting.evaluate, with two images of which one has a wrong label."""
+@pytest.fixture
+def checkpoint(tmp_path, monkeypatch):
+    """A small network and its checkpoint."""
     monkeypatch.setattr(double_conv, "num_fc", SMALL["num_fc"])
     network = DoubleConv(seed=5)
     tf.train.Checkpoint(network=network).write(str(tmp_path / "train_data-0"))
+    return network, tmp_path / "train_data-0"
+
+
+def prediction(network, path):
+    return int(network(read_image(path)[np.newaxis]).y_conv.numpy().argmax())
+
+
+def test_program_that_measures_counts_what_is_read_as_labelled(checkpoint, tmp_path):
+    """handwriting.evaluate, with two people's images of which some have a wrong label."""
+    network, checkpoint = checkpoint
     photos = tmp_path / "photos"
     path = saved(grey(draw(TWO)), tmp_path / "image.png")
-    digit = int(network(read_image(path)[np.newaxis]).y_conv.numpy().argmax())
+    digit = prediction(network, path)
     for person, right in ("a", 3), ("b", 1):
         (photos / person).mkdir(parents=True)
         for i in range(4):
             label = digit if i < right else (digit + 1) % 10
             shutil.copy(path, photos / person / f"{label}_{i}.png")
-    args = [tmp_path / "train_data-0.index", photos]
-    out, err = run("handwriting.evaluate", *args, constants=SMALL)
+    out, err = run("handwriting.evaluate", checkpoint, photos, constants=SMALL)
     # The people's sums of residuals are 1 and -1, so the error is sqrt(2 / 1 * 2) / 8.
-    row = "| the folder's images | 4 of 8 | 50.0% ± 25.0%, 2 people |"
-    assert out.splitlines()[2:] == [row]
+    row = "| by this program | 4 of 8 | 50.0% ± 25.0%, 2 people |"
+    assert out.splitlines()[2] == row
     assert "read as" not in err  # it may be a test set
-    args += ["--details", "--data-dir", small_data, "--first", 1]
-    monkeypatch.setattr(evaluate, "SIZES", [28])  # the large ones take a while
-    monkeypatch.setattr("sys.argv", ["evaluate.py", *map(str, args)])
-    evaluate.main()
-    out, err = capsys.readouterr()
+    out, err = run("handwriting.evaluate", checkpoint, photos, "--details", constants=SMALL)
     assert row in out.splitlines()
     assert err.count(f"read as {digit}") == 4
+
+
+def test_folders_named_0_to_9_are_labels_for_the_program_that_measures(checkpoint, tmp_path):
+    network, checkpoint = checkpoint
+    path = saved(grey(draw(TWO)), tmp_path / "image.png")
+    for label in (prediction(network, path) + np.arange(2)) % 10:
+        folder = tmp_path / "digits" / str(label)
+        folder.mkdir(parents=True)
+        for i in range(2):
+            shutil.copy(path, folder / f"{i}.png")
+    out, _ = run("handwriting.evaluate", checkpoint, tmp_path / "digits", constants=SMALL)
+    assert "| by this program | 2 of 4 | 50.0% |" in out.splitlines()

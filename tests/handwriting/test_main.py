@@ -17,7 +17,8 @@ from processes import SMALL, Running, run
 import double_conv
 from handwriting import __main__ as handwriting
 from handwriting import predictions
-from handwriting.image import read_image
+from handwriting.form import like_mnist
+from handwriting.ink import read_ink
 from support import figures, input_data
 
 # Strokes that are easy to tell apart, and the digit that the network is made to read in each.
@@ -76,7 +77,7 @@ def save(network, folder):
 def reader(tmp_path_factory):
     """A network that reads ANSWERS in STROKES: (the network, its checkpoint)."""
     folder = tmp_path_factory.mktemp("reader")
-    images = [read_image(write_strokes(folder / f"{name}.png", name)) for name in STROKES]
+    images = [like_mnist(read_ink(write_strokes(folder / f"{name}.png", name))) for name in STROKES]
     network = teach(images, ANSWERS.values(), certainty=2)
     return network, save(network, folder)
 
@@ -111,7 +112,7 @@ def test_each_file_has_a_line_with_its_digit_and_the_probability_in_the_order_gi
     three_files, reader
 ):
     files, _, out, err = three_files
-    y_conv = reader[0](np.array([read_image(path) for path in files])).y_conv.numpy()
+    y_conv = reader[0](np.array([like_mnist(read_ink(path)) for path in files])).y_conv.numpy()
     assert y_conv.argmax(1).tolist() == [ANSWERS["box"], ANSWERS["seven"], ANSWERS["bar"]]
     assert out.splitlines() == [
         f"b.png: 0 ({y_conv[0, 0]:.4f})",
@@ -125,7 +126,7 @@ def test_each_file_has_a_line_with_its_digit_and_the_probability_in_the_order_gi
 
 def test_what_is_drawn_are_the_files_in_the_order_given(three_files, reader, tmp_path):
     files, folder, _, err = three_files
-    images = np.array([read_image(path) for path in files])
+    images = np.array([like_mnist(read_ink(path)) for path in files])
     y_conv = reader[0](images).y_conv.numpy()
     title = "Probabilities of the ten digits for 3 images of handwriting\ntrain_data-7"
     expected = predictions.draw_predictions(images, y_conv, title, names=[p.name for p in files])
@@ -157,7 +158,7 @@ def test_of_more_files_than_a_figure_takes_all_have_a_line_and_the_first_are_dra
 
 def test_certain_answer_is_not_printed_as_1(tmp_path):
     file = write_strokes(tmp_path / "box.png", "box")
-    network = teach([read_image(file)], [0], certainty=100)
+    network = teach([like_mnist(read_ink(file))], [0], certainty=100)
     out, _ = start(save(network, tmp_path), tmp_path, file).result()
     assert out == "box.png: 0 (> 0.9999)\n"
 
@@ -213,6 +214,21 @@ def test_two_digits_in_one_image_are_told_and_one_in_two_strokes_is_not(reader, 
     assert [line.partition(":")[0] for line in told] == [str(files[0])]
 
 
+def test_what_is_no_single_digit_of_strokes_is_told_and_a_grid_of_pixels_is_one(reader, tmp_path):
+    digit = like_mnist(read_ink(write_strokes(tmp_path / "seven.png", "seven"))).reshape(28, 28)
+    grid = np.kron(digit > 0.5, np.ones([14, 14]))
+    grid[np.arange(392) % 14 < 2] = grid[:, np.arange(392) % 14 < 2] = 0
+    blob = Image.new("L", (200, 150), 255)
+    ImageDraw.Draw(blob).rectangle([50, 40, 150, 110], fill=0)
+    blob.save(tmp_path / "blob.png")
+    Image.fromarray(np.uint8(255 - 255 * grid)).save(tmp_path / "grid.png")
+    files = [tmp_path / name for name in ("blob.png", "grid.png")]
+    _, err = start(reader[1], tmp_path / "new", *files).result()
+    advice = "show only the paper, with one digit on it, upright"
+    told = [line for line in err.splitlines() if str(tmp_path / "new") not in line]
+    assert told[1:] == [f"{files[0]}: hardly looks like strokes; {advice}"]
+
+
 def test_checkpoint_of_other_data_gets_a_warning(reader, tmp_path):
     path = tmp_path / "train_data-7"
     settings = tf.Variable(json.dumps({"data": "rendered digits, not MNIST"}))
@@ -230,13 +246,19 @@ def test_a_folder_is_one_line_that_tells_how_to_give_its_images(reader, tmp_path
 
 @pytest.mark.skipif(os.name == "nt", reason="not a name there")
 def test_names_that_stdout_or_the_font_cannot_show_are_read_all_the_same(reader, tmp_path):
-    names = ["手書きの七.png", "\U00013000.png", os.fsdecode(b"caf\xe9.png")]
+    names = ["手書きの七.png", "\U0010fffd.png"]
     files = [write_strokes(tmp_path / name, "seven") for name in names]
     where = ["--checkpoint", reader[1], "--figure-dir", tmp_path / "new"]
     ascii_only = {"before": stdout_in_ascii}
     out, _ = run("handwriting", *files, *where, constants=SMALL, **ascii_only)
-    assert re.sub(r"\(.*?\)", "", out) == "?????.png: 7 \n?.png: 7 \ncaf?.png: 7 \n"
+    assert re.sub(r"\(.*?\)", "", out) == "?????.png: 7 \n?.png: 7 \n"
     assert pngs(tmp_path / "new") == FIGURES
+
+
+@pytest.mark.skipif(os.name == "nt", reason="not a name there")
+def test_a_name_that_is_not_utf8_is_refused_in_one_line(tmp_path):
+    _, err = run("handwriting", "seven.png", os.fsdecode(b"caf\xe9.png"), code=1)
+    assert err == "python -m handwriting: caf?.png: the name is not UTF-8; rename it\n"
 
 
 def stdout_in_ascii():
@@ -287,6 +309,20 @@ def test_mistakes_are_counted_and_the_first_of_them_drawn(squares, tmp_path, arg
         np.testing.assert_allclose(digit, shades(image.reshape(28, 28)), atol=2)
 
 
+@pytest.mark.parametrize(("trained_on", "warned"), [("MNIST", True), ("not MNIST", False)])
+def test_mistakes_in_other_data_than_the_checkpoints_get_a_warning(
+    squares, tmp_path, trained_on, warned
+):
+    network, _, data = squares
+    path = tmp_path / "train_data-7"
+    settings = tf.Variable(json.dumps({"data": trained_on}))
+    tf.train.Checkpoint(network=network, settings=settings).write(str(path))
+    args = ["--mistakes", "--data-dir", data, "--first", 1]
+    _, err = start(path, tmp_path, *args).result()
+    warning = f"warning: {path} was trained on other data ({trained_on})"
+    assert (warning in err.splitlines()) == warned
+
+
 def as_picture(figure, folder):
     """Returns the figure's grey levels at 200 dpi."""
     figures.save([figure], [folder / "expected.png"], dpi=200)
@@ -332,7 +368,7 @@ def without_scipy():
     sys.modules["scipy"] = None  # as if it were not installed
 
 
-@pytest.mark.parametrize("program", ["handwriting", "handwriting.evaluate", "handwriting.photo"])
+@pytest.mark.parametrize("program", ["handwriting", "handwriting.evaluate", "handwriting.steps"])
 def test_without_scipy_one_line_tells_what_to_install(program):
     _, err = run(program, "--help", code=1, before=without_scipy)
     assert err.count("\n") == 1

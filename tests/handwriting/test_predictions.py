@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 from digits import read_png
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager
+from scipy import ndimage
 
 from handwriting import predictions as drawing
 from support import figures
@@ -99,13 +103,44 @@ def test_digits_are_titled_by_label_and_prediction_or_by_name():
     assert titles_of(figure) == ["a.png: 2", "an-extremely...of-a-file.png: 8", "c: 1"]
 
 
-def test_a_name_is_drawn_in_a_font_that_has_its_letters_or_is_a_number():
-    hieroglyph = "\U00013000.png"  # in no font that matplotlib brings
-    figure = drawing.draw_predictions(
-        np.zeros([2, 784]), Y_CONV[:2], TITLE, names=["a.png", hieroglyph]
-    )
-    fonts = drawing.fonts_for(hieroglyph)
-    assert titles_of(figure) == ["a.png: 2", f"{hieroglyph if fonts else 'file 2'}: 8"]
+PRIVATE = "\U0010fffd"  # a letter of nobody's, which no font has
+
+
+def install_font(path):
+    """Makes a font whose only letter is PRIVATE, a black square, known to matplotlib."""
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for point in (0, 1000), (1000, 1000), (1000, 0):
+        pen.lineTo(point)
+    pen.closePath()
+    square = pen.glyph()
+    builder = FontBuilder(1000)
+    builder.setupGlyphOrder([".notdef", "square"])
+    builder.setupCharacterMap({ord(PRIVATE): "square"})
+    builder.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "square": square})
+    builder.setupHorizontalMetrics({".notdef": (1000, 0), "square": (1000, 0)})
+    builder.setupHorizontalHeader(ascent=1000, descent=0)
+    builder.setupNameTable({"familyName": "Squares", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.save(path)
+    font_manager.fontManager.addfont(path)
+
+
+def test_a_name_is_drawn_in_a_font_that_has_its_letters_or_is_a_number(tmp_path, monkeypatch):
+    def names_drawn():
+        names = ["a.png", f"{PRIVATE}.png"]
+        figure = drawing.draw_predictions(np.zeros([2, 784]), Y_CONV[:2], TITLE, names=names)
+        figures.save([figure], [tmp_path / "figure.png"], dpi=200)
+        picture = read_png(tmp_path / "figure.png", dpi=200)
+        black = picture[: len(picture) // 2] < 100  # above the bars
+        return titles_of(figure), ndimage.binary_erosion(black, np.ones([9, 9])).any()
+
+    assert names_drawn() == (["a.png: 2", "file 2: 8"], False)
+    installed = list(font_manager.fontManager.ttflist)
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", installed)
+    install_font(tmp_path / "squares.ttf")
+    assert names_drawn() == (["a.png: 2", f"{PRIVATE}.png: 8"], True)
 
 
 @pytest.mark.parametrize(
