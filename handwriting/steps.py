@@ -1,4 +1,4 @@
-"""Draws how a photo becomes what the network gets: each step that README.md describes.
+"""Draws how a photo becomes what the network gets: the steps in README.md.
 
 Example:
     python -m handwriting.steps seven.jpg    # default: a made-up photo
