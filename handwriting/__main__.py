@@ -20,7 +20,7 @@ import common
 from double_conv import DoubleConv
 from handwriting import drawing_window, predictions
 from handwriting.form import like_mnist
-from handwriting.ink import not_strokes, read_ink, side_by_side
+from handwriting.ink import read_ink, side_by_side, too_thick
 from support import checkpoints, figures, input_data, terminal
 from support.quiet import np
 from support.terminal import Failure, integer, print_stderr, print_stdout
@@ -60,7 +60,7 @@ def recognize(network, paths):
             continue
         if side_by_side(ink):
             print_stderr(f"{path}: looks like more than one digit; give each in its own image")
-        elif not_strokes(ink):
+        elif too_thick(ink):
             print_stderr(f"{path}: hardly looks like strokes; {PHOTOGRAPH}")
         images.append(like_mnist(ink))
         names.append(path.name)

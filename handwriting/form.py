@@ -27,7 +27,7 @@ def like_mnist(ink):
 
 def cropped_and_scaled(ink, side):
     """Crops ink [h, w] to its strokes, and scales their longer side to `side` pixels."""
-    stroke = ink > INK * ink.max()  # reduced to a grid, a fine pen's strokes are grey
+    stroke = ink > INK * ink.max()  # a thick pen's ink, or thinned strokes, may all be less than 1
     rows, columns = (np.flatnonzero(stroke.any(axis)) for axis in (1, 0))
     box = [int(edge) for edge in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)]
     lengths = box[2] - box[0], box[3] - box[1]
@@ -41,10 +41,11 @@ def with_usual_strokes(ink):
 
     Otherwise, at 20x20, a fine pen's strokes would fade, and a marker's would close the loops.
     """
-    ink = ink / ink.max()  # reduced to a grid, a fine pen's strokes are grey
+    ink = ink / ink.max()  # scaled down to LARGE, a fine pen's strokes are grey
     ink = np.pad(ink, LARGE // 5)  # wider than any stroke can grow
-    outline = np.hypot(*np.gradient(ink)).sum()
-    width = 2 * ink.sum() / outline  # a stroke's outline is about twice its length
+    # Across the outline the ink rises from 0 to 1, so its slopes add up to the outline's length.
+    outline_length = np.hypot(*np.gradient(ink)).sum()
+    width = 2 * ink.sum() / outline_length  # a stroke's outline is about twice its length
     reach = round(abs(THICKNESS - width) / 2)
     down, across = np.ogrid[-reach : reach + 1, -reach : reach + 1]
     disk = np.hypot(down, across) <= reach + 0.3  # rounder than without the 0.3
@@ -57,7 +58,8 @@ def centred(digit):
     """Places a digit, float32 [h, w] of at most 20x20, by its centre of mass: float32 [784]."""
     height, width = digit.shape
     y, x = ndimage.center_of_mass(digit)
-    # By whole pixels, like MNIST's, all within half a pixel of row 14 and column 14
+    # By whole pixels, as MNIST's digits were: their centres of mass all lie within half a pixel of
+    # row 14 and column 14, and hardly any exactly there.
     middle = SIDE // 2
     top, left = np.clip([round(middle - y), round(middle - x)], 0, [SIDE - height, SIDE - width])
     image = np.zeros([SIDE, SIDE], np.float32)

@@ -5,7 +5,8 @@
 3. What most of the image's edge is, is paper: if it is dark, the levels change signs.
 4. Ink is what is darker than the paper. Clean paper has one level. Other paper is darker on one
    side, so its level is taken from around each pixel, in a window wider than any stroke. Where ink
-   fills the image, as in one cropped to its digit, no paper is around: then it has one level, too.
+   fills the image, as in one cropped to its digit, or is thicker than any stroke, no paper is
+   around: then it has one level, too.
 5. The strongest ink is the pen's. What has at least FAINTEST of the pen's strength is ink; ruled
    lines, dust, and a shadow in a corner are not.
 
@@ -24,12 +25,12 @@ from support.terminal import Failure
 SQUARE = np.ones([3, 3])  # a pixel and its eight neighbours
 CORNERS = np.ix_([0, -1], [0, -1])  # of an image
 COARSE = 100  # pixels: what varies slowly, and sheets of paper, are measured at this size
-GRID = 125  # cells along the image's longer side: strokes with gaps of less than one hold together
+GRID = 125  # at most so many cells on the longer side: gaps of less than a cell don't part strokes
 WRITTEN = 0.08  # of the image's longer side: a part as long, and inside, is written
 
 # A sheet on a table
-MOSTLY = 0.8  # of the sheet is light, of what is around it dark, and that belongs to the table
-RECTANGLE = 0.85  # of the smallest rectangle around it is the sheet's; a light 0 fills less
+MOSTLY = 0.8  # of the sheet is light; of what is around it is dark, and is connected to a corner
+RECTANGLE = 0.85  # of the smallest rectangle around it is the sheet's; an ellipse, a 0, fills 0.785
 STEP = 0.2  # of the image's range of levels, from the sheet down to the table; a shadow is softer
 BORDER = 3  # pixels on both sides of the sheet's outline, between which the step is
 
@@ -43,9 +44,11 @@ FILLED = 0.25  # of the image: more ink fills it
 LEAST_CONTRAST = 0.08  # of the range from black to white: less is not seen as ink
 NOISE = 10  # times the usual noise: less may be noise
 GRAINY = 0.05  # of the range from black to white: more noise, and only its average is of use
-FAINTEST, FULL = 0.42, 0.75  # of the pen's strength: less is not ink; if the pen is thick
+FAINTEST = 0.42  # of the pen's strength: less is not ink
+FAINTEST_IF_THICK = 0.75  # the same for a thick pen, whose gaps may be grey
 CONTRAST = 0.6  # of the pen's strength, from no ink to full ink
-SPECK, SPECK_AT_EDGE = 0.1, 0.3  # parts smaller than this, compared with the largest, are dust
+SPECK = 0.1  # of the largest part's size: smaller parts are dust
+SPECK_AT_EDGE = 0.3  # the same for parts that reach the image's edge
 SLOPES = np.linspace(-0.15, 0.15, 25)  # of ruled lines
 LINE = 0.2  # of the pen's strength: the faintest line
 GAP = 0.03  # of the image's longer side: what is closed where a line crossed a stroke
@@ -98,6 +101,7 @@ def find_sheet(coarse):
         return None
     outer, _ = ndimage.label(around, SQUARE)
     table = around & np.isin(outer, outer[CORNERS])
+    # The marks on the sheet are its dark parts, except those that are connected to what is around.
     marks, _ = ndimage.label(~(light & sheet), SQUARE)
     marks[np.isin(marks, marks[around])] = 0
     found = (
@@ -133,12 +137,14 @@ def rectangularity(part):
 
     One side of that rectangle is one of the convex hull's, so these are tried.
     """
-    pixels = np.argwhere(part ^ ndimage.binary_erosion(part))
-    corners = np.vstack([pixels + [y, x] for y in (-0.5, 0.5) for x in (-0.5, 0.5)])
+    outline = np.argwhere(part ^ ndimage.binary_erosion(part))
+    to_corners = [[y, x] for y in (-0.5, 0.5) for x in (-0.5, 0.5)]  # from a pixel's middle
+    corners = np.vstack([outline + to_corner for to_corner in to_corners])
     hull = corners[ConvexHull(corners).vertices]
     sides = np.roll(hull, -1, axis=0) - hull
     sides /= np.linalg.norm(sides, axis=1, keepdims=True)
-    along, across = hull @ sides.T, hull @ np.stack([-sides[:, 1], sides[:, 0]])
+    along = hull @ sides.T
+    across = hull @ np.stack([-sides[:, 1], sides[:, 0]])
     return part.sum() / (np.ptp(along, axis=0) * np.ptp(across, axis=0)).min()
 
 
@@ -160,12 +166,13 @@ def ink_on(pixels):
     if (at_edge(coarse) <= otsu(coarse)).mean() > 0.5:  # most of the edge is dark
         grey, coarse = -grey, -coarse
     paper = coarse[coarse > otsu(coarse)]
-    if np.ptp(np.percentile(paper, [25, 75])) < CLEAN * np.ptp(coarse):
+    lower, upper = np.percentile(paper, [25, 75])
+    if upper - lower < CLEAN * np.ptp(coarse):
         ink = ink_on_one_level(paper, grey)
-        if crossings(ink) != 1:  # what covers the edge in one piece may be a shadow
+        if pieces_at_edge(ink) != 1:  # what covers the edge in one piece may be a shadow
             return ink
     ink = ink_darker_than(paper_around(coarse), grey)
-    if thickness(ink) < THICK and (ink > INK).mean() <= FILLED:
+    if not too_thick(ink) and (ink > INK).mean() <= FILLED:
         return ink
     # Where no ink is found, it is not on one level either: that would be noise.
     return ink_on_one_level(paper, grey) if ink.any() else ink
@@ -175,8 +182,7 @@ def ink_on_one_level(paper, grey):
     """Returns the ink, float32 [h, w], in grey levels [h, w] on paper whose levels [n] are one."""
     level = np.median(paper)
     ink = ink_darker_than(level, grey)
-    # A thick pen's gaps may be grey.
-    return ink_darker_than(level, grey, FULL) if thickness(ink) >= THICK else ink
+    return ink_darker_than(level, grey, FAINTEST_IF_THICK) if too_thick(ink) else ink
 
 
 def paper_around(coarse):
@@ -190,7 +196,7 @@ def grey_levels(pixels):
     It is the first principal component of the differences from the colours around. In it noise
     has both signs and averages out; in a distance, never negative, it would add up.
     """
-    bands = [reduced(np.ascontiguousarray(pixels[:, :, i]), COARSE) for i in range(3)]
+    bands = [reduced(pixels[:, :, i], COARSE) for i in range(3)]
     size = max(bands[0].shape) // 4 | 1
     details = np.array([band - ndimage.uniform_filter(band, size) for band in bands])
     details = details.reshape(3, -1)
@@ -210,13 +216,14 @@ def ink_darker_than(paper, grey, faintest=FAINTEST):
     strength = np.clip(paper - grey, 0, None)
     least = max(LEAST_CONTRAST, NOISE * noise_in(grey))
     ink, pen = ink_and_pen(strength, least, faintest)
-    if crossings(ink) < 2:
+    if pieces_at_edge(ink) < 2:
         return ink
-    bare = without_lines(without_lines(strength, pen).T, pen).T
+    bare = without_lines(strength, pen)
+    bare = without_lines(bare.T, pen).T  # the vertical lines
     bare, _ = ink_and_pen(bare, least, faintest)
     # In an image cropped to its digit, what runs across may be a stroke, and others end there.
     rows, columns = (slice(size // 20, size - size // 20) for size in bare.shape)
-    few = crossings(bare[rows, columns]) <= crossings(ink) // 6
+    few = pieces_at_edge(bare[rows, columns]) <= pieces_at_edge(ink) // 6
     return bare if bare.any() and few else ink
 
 
@@ -228,44 +235,50 @@ def noise_in(grey):
 def ink_and_pen(strength, least, faintest):
     """Returns the ink, float32 [h, w], where strength [h, w] is a pen's, and the pen's strength.
 
-    The pen's is that of the strongest tenth of what is over the least. Without any, returns zeros.
+    Of what is over the least, Otsu's threshold separates the stronger ink; the pen's strength is
+    the 90th percentile of that. If nothing is over the least, returns zeros, and 1.
     """
     marks = strength > least
-    values = strength[marks & is_writing(marks)]
+    values = strength[marks & writing_in(marks)]
     if not values.size:
         return np.zeros_like(strength), 1
     pen = np.percentile(values[values > otsu(values)], 90)
     # Spread, so that the faintest becomes INK
     ink = np.clip(INK + (strength / pen - faintest) / CONTRAST, 0, 1)
-    return ink * is_writing(ink > INK), pen
+    return ink * writing_in(ink > INK), pen
 
 
 def without_lines(strength, pen):
-    """Erases ruled lines across the image from strength [h, w].
+    """Erases ruled lines that run nearly horizontally across the image from strength [h, w].
 
     A line is where, along one of SLOPES, nearly all of the image has more than LINE of the pen's
     strength, and more than above and below. What is twice as strong as the line is a stroke that
-    crosses it, and stays. In a weaker stroke the line leaves a gap, which is closed.
+    crosses it, and stays. In a weaker stroke the line leaves a gap, which is closed. An image less
+    than COARSE // 2 high or wide is too small to tell lines from strokes, and stays as it is.
     """
-    small = reduced(strength, 2 * COARSE)
+    small = reduced(strength, 2 * COARSE)  # on COARSE, a fine line would fade
     height, width = small.shape
     if min(height, width) < COARSE // 2:
         return strength
-    wide = ndimage.maximum_filter1d(small, 3, axis=0)
-    rows, across = np.arange(height)[:, None], np.arange(width) - width / 2
+    wide = ndimage.maximum_filter1d(small, 3, axis=0)  # a line may be a pixel off its slope
+    rows = np.arange(height)[:, np.newaxis]
+    across = np.arange(width) - width / 2
     some = slice(None, None, -(-width // 60))  # about 60 columns are enough
     lines = np.zeros_like(small)
     for slope in SLOPES:
         shift = np.round(slope * across).astype(int)
-        along = np.take_along_axis(wide[:, some], np.clip(rows + shift[some], 0, height - 1), 0)
-        profile = np.percentile(along, 15, axis=1)
+        shifted = np.clip(rows + shift[some], 0, height - 1)
+        along = np.take_along_axis(wide[:, some], shifted, axis=0)
+        profile = np.percentile(along, 15, axis=1)  # 85% of the columns have at least this
+        # What is wider than any line is no line: a stroke, or a shadow.
         profile -= ndimage.grey_opening(profile, max(5, height // 25))
         profile[profile < LINE * pen] = 0
         lines = np.maximum(lines, profile[np.clip(rows - shift, 0, height - 1)])
-    lines = resized(ndimage.maximum_filter1d(lines, 3, axis=0), strength.shape)
+    lines = ndimage.maximum_filter1d(lines, 3, axis=0)  # with a line's soft edges
+    lines = resized(lines, strength.shape)
     bare = np.where(strength < 2 * lines, 0, strength)
     closed = ndimage.grey_closing(bare, (round(GAP * max(strength.shape)), 1))
-    return np.where(bare < strength, np.minimum(closed, strength), bare)
+    return np.minimum(closed, strength)  # outside the lines, bare is strength, and closed no less
 
 
 def parts_of(stroke):
@@ -279,7 +292,7 @@ def parts_of(stroke):
     return ndimage.label(cells, SQUARE)[0], cell
 
 
-def is_writing(stroke):
+def writing_in(stroke):
     """Tells writing from dust and from shadows in stroke, bool [h, w]: bool [h, w].
 
     A part of the digit may reach the image's edge. But if another part is wholly inside, a part
@@ -301,8 +314,8 @@ def is_writing(stroke):
 # --------------------------------------------------------------------- what may be wrong with ink
 
 
-def not_strokes(ink):
-    """Tells whether ink [h, w] looks like something else: it is thicker than any stroke."""
+def too_thick(ink):
+    """Tells whether ink [h, w] is thicker than any stroke; True also without any ink."""
     return thickness(ink) >= THICK
 
 
@@ -310,7 +323,7 @@ def side_by_side(ink):
     """Tells whether ink [h, w] looks like several digits: parts beside each other, all tall."""
     parts, _ = parts_of(ink > INK)
     boxes = ndimage.find_objects(parts)
-    tallest = max(rows.stop - rows.start for rows, _ in boxes)
+    tallest = max((rows.stop - rows.start for rows, _ in boxes), default=0)
     tall = [across for rows, across in boxes if rows.stop - rows.start >= TALL * tallest]
     tall.sort(key=lambda across: across.start)
     return any(left.stop <= right.start for left, right in zip(tall, tall[1:]))
@@ -331,8 +344,8 @@ def thickness(ink):
 # ----------------------------------------------------------------------------------------- images
 
 
-def crossings(ink):
-    """Returns how often ink [h, w] begins along the image's edge."""
+def pieces_at_edge(ink):
+    """Returns in how many pieces ink [h, w] covers the image's edge; 0 if it covers all of it."""
     covered = at_edge(ink > INK)
     return np.count_nonzero(covered & ~np.roll(covered, 1))
 
@@ -350,10 +363,10 @@ def reduced(image, largest):
     return resized(image, size, Image.Resampling.BOX)
 
 
-def resized(image, shape, filter=Image.Resampling.BILINEAR):
+def resized(image, shape, how=Image.Resampling.BILINEAR):
     """Returns an image, float32 [h, w], in another shape."""
     image = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(image.resize(shape[::-1], filter))
+    return np.asarray(image.resize(shape[::-1], how))
 
 
 def otsu(values):

@@ -14,8 +14,8 @@ LARGEST = 400  # pixels: larger images are reduced; more would take longer, and 
 def read_pixels(path):
     """Reads red, green and blue, float32 [h, w, 3], from 0 to 1, and counts the file's images.
 
-    Raises a Failure that names the file if Pillow cannot read it, or if it is so large that it
-    may be a decompression bomb.
+    Raises a Failure that names the file if Pillow cannot read it, if it has so many pixels that
+    they might not fit into memory, or if it is a figure that these scripts drew.
     """
     if path.is_dir():
         raise Failure(f"{path}: a folder; give its images, e.g. {path / '*.png'}")
@@ -25,7 +25,8 @@ def read_pixels(path):
         try:
             # Opened here: given a path, Pillow scrambles the pixels of some turned TIFF files.
             with path.open("rb") as file, Image.open(file) as image:
-                count, source = getattr(image, "n_frames", 1), image.info.get("Source")
+                count = getattr(image, "n_frames", 1)
+                source = image.info.get("Source")
                 pixels = as_pixels(image)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             limit = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
@@ -42,7 +43,8 @@ def read_pixels(path):
 
 def what_it_is(path):
     """Tells what a file is that Pillow cannot read, and what to do."""
-    start = path.read_bytes()[:200].lstrip().lower()
+    with path.open("rb") as file:
+        start = file.read(200).lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "a web page, not an image; download the image itself"
     if start.startswith(b"version https://git-lfs"):
@@ -53,7 +55,7 @@ def what_it_is(path):
 
 
 def as_pixels(image):
-    """Returns an open image upright and at most LARGEST high and wide, as read_pixels does."""
+    """Returns an open image's red, green and blue: upright, at most LARGEST high and wide."""
     if image.mode.startswith(("I", "F")):
         image = image.convert("F")  # 16 and 32 bits; Pillow's own way to 8 bits would clip them
     elif image.mode in ("1", "P", "PA"):
