@@ -194,13 +194,7 @@ def options():
     parser = terminal.parser(__doc__)
     parser.add_argument("before", metavar="A", help="experiment without the change")
     parser.add_argument("after", metavar="B", help="experiment with it")
-    parser.add_argument(
-        "--results",
-        type=terminal.path,
-        default="my-results",
-        metavar="DIR",
-        help="folder that experiments.seeds wrote (default: %(default)s)",
-    )
+    seeds.add_results(parser)
     parser.add_argument(
         "--curves", type=terminal.path, metavar="PNG", help="also draw the curves, as a PNG file"
     )

@@ -24,6 +24,18 @@ FROZEN_FILTERS = Change(
 WITHOUT_THRESHOLD = Change(
     "single", "single-without-threshold", "0 in place of 0.2", "0.2 を 0 にする"
 )
+MEAN = Change(
+    "single",
+    "single-mean",
+    "each block's mean in place of its maximum",
+    "各ブロックの最大値の代わりに平均を取る",
+)
+UPPER_LEFT = Change(
+    "single",
+    "single-upper-left",
+    "each block's upper left pixel in place of its maximum",
+    "各ブロックの最大値の代わりに左上のピクセルを取る",
+)
 FIRST_NETWORK = [
     DOUBLED,
     WITHOUT_ABS,
@@ -58,24 +70,14 @@ FIRST_NETWORK = [
         "without `abs`, biases from -0.2 in place of 0.2",
         "`abs` を外した上で、0.2 を -0.2 から始まるバイアスに置き換える",
     ),
-    Change(
-        "single",
-        "single-mean",
-        "each block's mean in place of its maximum",
-        "各ブロックの最大値の代わりに平均を取る",
-    ),
+    MEAN,
     Change(
         "single-doubled",
         "single-mean-doubled",
         "the same, both doubled",
         "同(変更なし、変更ありとも 2 倍)",
     ),
-    Change(
-        "single",
-        "single-upper-left",
-        "each block's upper left pixel in place of its maximum",
-        "各ブロックの最大値の代わりに左上のピクセルを取る",
-    ),
+    UPPER_LEFT,
     FOUR_FILTERS,
     FROZEN_FILTERS,
     Change(

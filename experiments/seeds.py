@@ -49,35 +49,36 @@ def trained(experiment, seed, args):
     add_options.
     """
     mnist = input_data.read_data_sets(args.data_dir, "mnist", seed)
-    experiment_, last = EXPERIMENTS[experiment], last_step(experiment, args)
+    plan, last = EXPERIMENTS[experiment], last_step(experiment, args)
     network = untrained(experiment, seed)
     settings = {
-        "network": experiment_.network.__name__,
+        "network": plan.network.__name__,
         "seed": seed,
         "bfloat16": args.bfloat16,
         "data": mnist.name,
     }
     saver = checkpoints.Saver(folder_of(experiment, seed, args), network, settings)
     first, run = saver.begin(last, resume=True, overwrite=False)
-    mnist.train.skip(first, experiment_.batch_size)
+    mnist.train.skip(first, plan.batch_size)
     path = args.results / f"{experiment}.csv"
     means = {point: measured_at(point) for point in [*(p for p in POINTS if p < last), last]}
-    accuracies = {}  # {step: accuracy}
+    measured, accuracies = set().union(*means.values()), {}  # {step: accuracy}
 
     with fast_ops.bfloat16(args.bfloat16):
         for i in terminal.progress(range(first, last + 1)):
-            dropout_seed = {"dropout_seed": [seed, i]} if experiment_.dropout else {}
-            network.train_step(*mnist.train.next_batch(experiment_.batch_size), **dropout_seed)
-            if any(i in steps for steps in means.values()):
+            dropout_seed = {"dropout_seed": [seed, i]} if plan.dropout else {}
+            network.train_step(*mnist.train.next_batch(plan.batch_size), **dropout_seed)
+            if i in measured:
                 accuracies[i] = common.accuracy_on(network, mnist.test)
             if i in means and not rows_with(path, seed=seed, step=i):
                 mean = np.mean([accuracies[step] for step in means[i]])
                 row = [seed, i, f"{accuracies[i]:.4f}", f"{mean:.5f}"]
                 append(path, COLUMNS, [row], args.bfloat16)
-            # Not between two steps of one mean: whoever continues from there has the first one.
-            between = any(steps[0] <= i < point for point, steps in means.items())
-            if i == last or (i % SAVE_EVERY == 0 and not between):
-                saver.save(i, run)
+            if i % SAVE_EVERY == 0 or i == last:
+                # Not between two steps of one mean: whoever continues from there lacks the first.
+                between = any(steps[0] <= i < point for point, steps in means.items())
+                if not between:
+                    saver.save(i, run)
     return network, mnist
 
 
@@ -179,6 +180,11 @@ def add_result_options(parser):
     parser.add_argument(
         "--bfloat16", action="store_true", help="train as double_conv.py --bfloat16"
     )
+    add_results(parser)
+
+
+def add_results(parser):
+    """Adds the option that tells which folder the results are in."""
     parser.add_argument(
         "--results",
         type=checkpoints.folder,

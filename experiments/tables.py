@@ -27,10 +27,10 @@ ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 SHIFTED = {
-    "dense-16": "784 → 16 → 10, no convolution",
+    "dense-16": comparisons.NO_FILTERS.english,
     "single": "the first network",
-    "single-upper-left": "each block's upper left pixel in place of its maximum",
-    "single-mean": "each block's mean in place of its maximum",
+    "single-upper-left": comparisons.UPPER_LEFT.english,
+    "single-mean": comparisons.MEAN.english,
     "double": "the second network",
 }
 CHANGED = {

@@ -50,24 +50,25 @@ def assert_all_shown(images, maps, signed=False):
         assert_shown(next(images), values, np.abs(maps).max(), signed)
 
 
-def test_first_network_shows_filters_and_layers_in_order():
-    images, image, layers, weights = drawing(network_pictures.draw_single, SingleConv())
+def assert_first_layer_shown(images, image, layers, weights):
+    """Asserts that the next images are the digit, the legend, the filters and their maps."""
     assert_shown(next(images), image, 1)
     next(images), next(images)  # the legend
     assert_all_shown(images, weights["W_conv1"][:, :, 0], signed=True)
     assert_all_shown(images, layers["h_conv1"])
     assert_all_shown(images, layers["h_pool1"])
+
+
+def test_first_network_shows_filters_and_layers_in_order():
+    images, image, layers, weights = drawing(network_pictures.draw_single, SingleConv())
+    assert_first_layer_shown(images, image, layers, weights)
     assert_all_shown(images, layers["h_fc1"][None, None])
     assert not list(images)
 
 
 def test_second_network_shows_filters_and_layers_in_order():
     images, image, layers, weights = drawing(network_pictures.draw_double, DoubleConv())
-    assert_shown(next(images), image, 1)
-    next(images), next(images)  # the legend
-    assert_all_shown(images, weights["W_conv1"][:, :, 0], signed=True)
-    assert_all_shown(images, layers["h_conv1"])
-    assert_all_shown(images, layers["h_pool1"])
+    assert_first_layer_shown(images, image, layers, weights)
 
     k = layers["h_conv2"].sum((0, 1)).argmax()
     maps, sub_filters = layers["h_pool1"], weights["W_conv2"][..., k]
