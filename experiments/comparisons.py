@@ -36,8 +36,15 @@ UPPER_LEFT = Change(
     "each block's upper left pixel in place of its maximum",
     "各ブロックの最大値の代わりに左上のピクセルを取る",
 )
+HALVED = Change(
+    "single",
+    "single-halved",
+    "`h_conv1` halved, the other control",
+    "`h_conv1` を半分にする(もう 1 つの対照)",
+)
 FIRST_NETWORK = [
     DOUBLED,
+    HALVED,
     WITHOUT_ABS,
     Change(
         "single-doubled",
@@ -49,8 +56,8 @@ FIRST_NETWORK = [
     Change(
         "single-without-abs",
         "single-relu",
-        "without `abs`, 0 in place of 0.2",
-        "`abs` を外した上で、0.2 を 0 にする",
+        "0 in place of 0.2, both without `abs`",
+        "0.2 を 0 にする(変更なし、変更ありとも `abs` なし)",
     ),
     Change(
         "single",
@@ -61,14 +68,14 @@ FIRST_NETWORK = [
     Change(
         "single-relu",
         "single-biases",
-        "without `abs` and 0.2, biases from 0",
-        "`abs` と 0.2 を外した上で、0 から始まるバイアスを加える",
+        "biases from 0, both without `abs` and 0.2",
+        "0 から始まるバイアスを加える(変更なし、変更ありとも `abs` と 0.2 なし)",
     ),
     Change(
         "single-without-abs",
         "single-biases-from-minus-0.2",
-        "without `abs`, biases from -0.2 in place of 0.2",
-        "`abs` を外した上で、0.2 を -0.2 から始まるバイアスに置き換える",
+        "biases from -0.2 in place of 0.2, both without `abs`",
+        "0.2 を -0.2 から始まるバイアスに置き換える(変更なし、変更ありとも `abs` なし)",
     ),
     MEAN,
     Change(
@@ -179,6 +186,7 @@ CURVES = {
     "single-biases": "biases, no abs, no 0.2",
     "single-without-abs": "without abs",
     "single-mean": "mean, not maximum",
+    "single-halved": "h_conv1 halved",
     "single-doubled": "h_conv1 doubled",
     "single": "the first network",
 }

@@ -142,6 +142,13 @@ class SingleDoubled(Doubled, OwnFirstLayer):
     """The first network, its h_conv1 doubled."""
 
 
+class SingleHalved(OwnFirstLayer):
+    """The first network, its h_conv1 halved: the control in the other direction."""
+
+    def first_layer(self, x_image):
+        return super().first_layer(x_image) / 2
+
+
 class WithoutAbsDoubled(Doubled, WithoutAbs):
     """Without the abs, h_conv1 doubled."""
 
@@ -331,6 +338,7 @@ def like_double(network):
 EXPERIMENTS = {
     "single": like_single(SingleConv),
     "single-doubled": like_single(SingleDoubled),
+    "single-halved": like_single(SingleHalved),
     "single-without-abs": like_single(WithoutAbs),
     "single-without-abs-doubled": like_single(WithoutAbsDoubled),
     "single-mean": like_single(Mean),

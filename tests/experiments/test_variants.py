@@ -108,17 +108,18 @@ def test_relu_alone_drops_what_is_negative_and_nothing_else(digits):
 
 
 @pytest.mark.parametrize(
-    ("doubled", "single"),
+    ("control", "single", "factor"),
     [
-        (variants.SingleDoubled, variants.OwnFirstLayer),
-        (variants.WithoutAbsDoubled, variants.WithoutAbs),
-        (variants.MeanDoubled, variants.Mean),
+        (variants.SingleDoubled, variants.OwnFirstLayer, 2),
+        (variants.SingleHalved, variants.OwnFirstLayer, 0.5),
+        (variants.WithoutAbsDoubled, variants.WithoutAbs, 2),
+        (variants.MeanDoubled, variants.Mean, 2),
     ],
 )
-def test_the_control_only_doubles(doubled, single, digits):
-    after, before = doubled(1)(digits[0]), single(1)(digits[0])
-    np.testing.assert_array_equal(after.h_conv1, 2 * before.h_conv1)
-    np.testing.assert_allclose(after.h_pool1, 2 * before.h_pool1, rtol=1e-6)
+def test_a_control_only_changes_the_scale(control, single, factor, digits):
+    after, before = control(1)(digits[0]), single(1)(digits[0])
+    np.testing.assert_array_equal(after.h_conv1, factor * before.h_conv1)
+    np.testing.assert_allclose(after.h_pool1, factor * before.h_pool1, rtol=1e-6)
 
 
 def test_without_pooling_the_upper_left_or_the_mean_stays(digits):
