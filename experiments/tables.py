@@ -60,17 +60,15 @@ JAPANESE = {
     "mistakes of 10,000": "10,000 個中の間違い",
     "difference to the rung above ± its standard error": "1 つ上の行との差 ± 標準誤差",
     "mean difference ± its standard error": "差の平均 ± 標準誤差",
+    "change: difference, by luck": "変更: 差、偶然だけで出る確率(p 値)",
     "by luck": "偶然だけで出る確率(p 値)",
     "seeds worse": "下がったシード数",
     "1,001 steps: mean difference ± its standard error": "1,001 ステップ: 差の平均 ± 標準誤差",
-    "10,001 steps: unchanged": "10,001 ステップ: 変更なし",
+    "10,001 steps: mean difference ± its standard error": "10,001 ステップ: 差の平均 ± 標準誤差",
+    "10,001 steps: beside `h_conv1` halved, the control": "10,001 ステップ: 半分の対照との差",
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "dead at the start": "死んだフィルター(学習前)",
-    "dead at the end": "死んだフィルター(学習後)",
-    "rare at the start": "ほとんど反応しない(学習前)",
-    "rare at the end": "ほとんど反応しない(学習後)",
     "training digits misread, of 55,000: median": "トレーニングセット 55,000 個中の間違い(中央値)",
     "test accuracy, mean of the five checkpoints": "テストセットの正答率(5 つの平均)",
     "the nine patches of": "9 個の部分画像",
@@ -85,11 +83,6 @@ JAPANESE = {
     "correlation with the start": "学習前との相関係数",
     "strongest of each map in `h_pool1`": "`h_pool1` の各出力画像の最大値",
     "strongest of each map in `h_pool2`": "`h_pool2` の各出力画像の最大値",
-    "as trained": "学習後",
-    "more without one map: mean": "1 枚を 0 にしたときの増加(平均)",
-    "one digit told by one filter: mean": "1 枚で 1 つの数字を見分ける AUC(平均)",
-    "largest": "同(最大)",
-    "best": "同(最大)",
     "row": "行",
     "ink": "インク",
     "h in column 11": "列 11 の h",
@@ -110,7 +103,9 @@ JAPANESE = {
     "the first network": "1 つ目のネットワーク",
     "the second network": "2 つ目のネットワーク",
     "before training": "学習前",
+    "after 10,001 steps": "10,001 ステップ後",
     "after 20,001 steps": "20,001 ステップ後",
+    "after 50,001 steps": "50,001 ステップ後",
     "the post's checkpoint": "記事のプログラムのチェックポイント",
 }
 
@@ -189,21 +184,52 @@ def ladder(rungs):
     return columns, table
 
 
-def take_away(changes):
-    """Changes of the first network, on one machine, after 1,001 and after 10,001 steps."""
+def take_away(changes, control=None):
+    """Changes of the first network, on one machine, after 1,001 and after 10,001 steps.
+
+    With a control, a change of the same network that takes nothing away, also what each differs
+    from it in the end.
+    """
     sides = [(name, 10000) for change in changes for name in (change.without, change.with_it)]
     machine = compare.machine_of(sides)
+    columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error", "by luck"]
+    columns += ["10,001 steps: mean difference ± its standard error", "by luck"]
     table = []
     for change in changes:
         early, late = (
             compare.compare((change.without, step), (change.with_it, step), machine)
             for step in (1000, 10000)
         )
-        row = [change.english, f"{late.seeds}", *difference(early)]
-        table.append([*row, f"{late.before:.4f}", f"{late.after:.4f}", *difference(late)])
-    columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error", "by luck"]
-    columns += ["10,001 steps: unchanged", "changed", "mean difference ± its standard error"]
-    return [*columns, "by luck"], table
+        row = [change.english, f"{late.seeds}", *difference(early), *difference(late)]
+        if control:
+            of_one_network = change.without == control.without and change != control
+            pair = (control.with_it, 10000), (change.with_it, 10000)
+            row += difference(compare.compare(*pair, machine)) if of_one_network else ["", ""]
+        table.append(row)
+    if control:
+        columns += [f"10,001 steps: beside {control.english}", "by luck"]
+    return columns, table
+
+
+def carried_on(changes, steps=(10000, 20000, 50000)):
+    """The first network, and what changes of it cost, ever later, on the seeds that came so far."""
+    last = steps[-1]
+    sides = [(name, last) for change in changes for name in (change.without, change.with_it)]
+    machine = compare.machine_of(sides)
+
+    def at(name, step):
+        curve = compare.read(name)
+        return {seed: curve[machine, step][seed] for seed in curve[machine, last]}
+
+    unchanged = [at("single", step) for step in steps]
+    means = (f"{np.mean(list(accuracies.values())):.4f}" for accuracies in unchanged)
+    table = [["the first network", f"{len(unchanged[0])}", *means]]
+    for change in changes:
+        tests = [compare.paired_test(at(change.without, s), at(change.with_it, s)) for s in steps]
+        cells = (", ".join(filter(None, difference(test))) for test in tests)
+        table.append([change.english, f"{tests[0].seeds}", *cells])
+    columns = ["change: difference, by luck", "seeds", *(f"after {s + 1:,} steps" for s in steps)]
+    return columns, table
 
 
 def changes(changes, step=20000):
@@ -228,17 +254,36 @@ def mean(group, column):
     return f"{np.mean([float(row[column]) for row in group]):.4f}"
 
 
-def shifts(names, step):
-    """The test accuracy on moved digits, a mean of all directions and seeds."""
+def shifts(names, step, paired=False):
+    """The test accuracy on moved digits, a mean of all directions and seeds.
+
+    With `paired`, also the paired differences to the first of the networks.
+    """
     moved = [row for row in rows("shifts") if row["step"] == str(step)]
-    table = []
+    table, first = [], None
     for name in names:
         mine = [row for row in moved if row["experiment"] == name]
         by_pixels = [[row for row in mine if row["pixels"] == str(n)] for n in range(5)]
         count = len({row["seed"] for row in mine})
         cells = (mean(group, "test_accuracy") for group in by_pixels)
         table.append([SHIFTED[name], str(count), *cells])
+        if paired:
+            of_seeds = [means_of_seeds(group) for group in by_pixels]
+            first = first or of_seeds
+            tests = [compare.paired_test(*sides) for sides in zip(first, of_seeds)]
+            if of_seeds is not first:
+                texts = (", ".join(filter(None, difference(test))) for test in tests)
+                table.append(["difference, by luck", str(tests[0].seeds), *texts])
     return ["pixels moved", "seeds", "0", "1", "2", "3", "4"], table
+
+
+def means_of_seeds(group):
+    """Returns {(cpu, precision, seed): mean test accuracy} of a group of rows."""
+    found = {}
+    for row in group:
+        key = row["cpu"], row["precision"], row["seed"]
+        found.setdefault(key, []).append(float(row["test_accuracy"]))
+    return {key: np.mean(accuracies) for key, accuracies in found.items()}
 
 
 def dead_filters():
@@ -326,8 +371,8 @@ def what_changes():
     return columns, table
 
 
-def second_layer(columns):
-    """What each of the second layer's filters is for: columns of `summary`, means of seeds."""
+def second_layer():
+    """What each of the second layer's filters is for: `summary`, a mean of the seeds."""
     found = experiments.second_layer.read(seeds.PUBLISHED / "second_layer.csv")
     table = []
     for network, words in {
@@ -339,28 +384,27 @@ def second_layer(columns):
         mine = [found[key] for key in found if key[0] == network]
         numbers = np.mean([experiments.second_layer.summary(*read) for read in mine], axis=0)
         texts = ["" if np.isnan(x) else f"{x:.{n}f}" for x, n in zip(numbers, (0, 1, 0, 2, 2))]
-        if any(texts[column] for column in columns):
-            table.append([words, f"{len(mine)}", *(texts[column] for column in columns)])
-    heads = ["mistakes of 10,000", "more without one map: mean", "largest"]
-    heads += ["one digit told by one filter: mean", "best"]
-    return ["", "seeds", *(heads[column] for column in columns)], table
+        table.append([words, f"{len(mine)}", *texts])
+    columns = ["", "seeds", "mistakes of 10,000", "more without one map: mean", "largest"]
+    return [*columns, "one digit told by one filter: mean", "best"], table
 
 
 TABLES = {
     "what-changes": what_changes,
-    "second-layer": lambda: second_layer([0, 1, 2]),
-    "second-layer-auc": lambda: second_layer([3, 4]),
+    "second-layer": second_layer,
     "numbers": numbers,
     "accuracies": accuracies,
     "ladder": lambda: ladder(comparisons.LADDER),
     "other-end": lambda: ladder(comparisons.OTHER_END),
-    "take-away": lambda: take_away(comparisons.FIRST_NETWORK),
+    "take-away": lambda: take_away(comparisons.FIRST_NETWORK, comparisons.HALVED),
+    "take-away-both": lambda: take_away(comparisons.BOTH_CHANGED),
+    "carried-on": lambda: carried_on(comparisons.CARRIED_ON),
     "try-this": lambda: take_away(comparisons.TRY_THIS),
     "after-1001-steps": lambda: changes(comparisons.THIRTY_SEEDS, 1000),
     "without-dropout": lambda: changes([comparisons.WITHOUT_DROPOUT]),
     "frozen": lambda: changes(comparisons.FROZEN),
     "shifts": lambda: shifts(["dense-16", "single"], 1000),
-    "shifts-pooling": lambda: shifts(["single", "single-upper-left", "single-mean"], 10000),
+    "shifts-pooling": lambda: shifts(["single", "single-upper-left", "single-mean"], 10000, True),
     "shifts-double": lambda: shifts(["double"], 20000),
     "dead-filters": dead_filters,
     "dropout": dropout,

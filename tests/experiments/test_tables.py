@@ -49,11 +49,38 @@ def test_a_change_is_compared_at_both_steps_on_one_machine(write_accuracies):
     write_accuracies("changed", 10000, {1: 0.96, 2: 0.979})
     for name in "single", "changed":
         write_accuracies(name, 1000, dict.fromkeys(range(1, 9), 0.5), cpu="B")
-    columns, (row,) = tables.take_away([Change("single", "changed", "what", "")])
+    columns, (row,) = tables.take_away([Change("single", "changed", "what")])
     early, late = of_pairs([(0.90, 0.91), (0.91, 0.94)]), of_pairs([(0.95, 0.96), (0.97, 0.979)])
-    assert [*row[:3], *row[4:7]] == ["what", "2", early, "0.9600", "0.9695", late]
-    assert (row[3], row[7]) == ("0.3", "0.033")
+    assert row == ["what", "2", early, "0.3", late, "0.033"]
     assert len(columns) == len(row)
+
+
+def test_a_change_is_compared_with_the_control_of_the_same_network(write_accuracies):
+    for step in 1000, 10000:
+        write_accuracies("single", step, {1: 0.95, 2: 0.97})
+        write_accuracies("halved", step, {1: 0.955, 2: 0.96})
+        write_accuracies("changed", step, {1: 0.94, 2: 0.949})
+    control = Change("single", "halved", "the control")
+    changes = [control, Change("single", "changed", "what"), Change("halved", "changed", "other")]
+    columns, table = tables.take_away(changes, control)
+    beside = of_pairs([(0.955, 0.94), (0.96, 0.949)])
+    assert [row[6] for row in table] == ["", beside, ""]
+    assert len(columns) == len(table[0]) == len(table[1]) == len(table[2])
+
+
+def test_a_carried_on_change_is_compared_on_the_seeds_that_came_to_the_last_step(write_accuracies):
+    before, after = {1: 0.98, 2: 0.982}, {1: 0.97, 2: 0.975}
+    for step, more in (10000, 0), (20000, 0.001), (50000, 0.002):
+        write_accuracies("single", step, {seed: a + more for seed, a in before.items()})
+        write_accuracies("changed", step, {seed: a + 2 * more for seed, a in after.items()})
+    for name in "single", "changed":
+        write_accuracies(name, 10000, {3: 0.5})
+    columns, table = tables.carried_on([Change("single", "changed", "what", "")])
+    assert table[0] == ["the first network", "2", "0.9810", "0.9820", "0.9830"]
+    assert table[1][:2] == ["what", "2"]
+    differences = [of_pairs([(0.98, 0.97 + m), (0.982, 0.975 + m)]) for m in (0, 0.001, 0.002)]
+    assert [cell.split(", ")[0] for cell in table[1][2:]] == differences
+    assert len(columns) == len(table[0]) == len(table[1])
 
 
 def test_a_change_of_the_second_network_has_the_seeds_that_are_worse(write_accuracies):
@@ -114,6 +141,24 @@ def test_shifts_are_means_of_directions_and_seeds_at_one_step(write):
         ["3", *with_seed_3],
         ["2", *(f"{mean:.4f}" for mean in means)],
     ]
+
+
+def test_shifts_are_compared_seed_by_seed_on_like_machines(write):
+    accuracies = {"single": [0.9, 0.92, 0.95], "single-mean": [0.91, 0.915, 0.97]}
+    for name, of_seeds in accuracies.items():
+        rows = [
+            [name, seed, 10000, direction, pixels, f"{accuracy - 0.1 * pixels + more:.4f}"]
+            for seed, accuracy in enumerate(of_seeds, start=1)
+            for direction, more in (("up", 0.001), ("left", -0.001))
+            for pixels in range(5)
+        ]
+        write("shifts", shifts.COLUMNS, rows)
+    write("shifts", shifts.COLUMNS, [["single", 4, 10000, "up", n, 0.5] for n in range(5)], cpu="B")
+    _, table = tables.shifts(["single", "single-mean"], 10000, paired=True)
+    expected = of_pairs(zip(*accuracies.values()))
+    assert [row[1] for row in table] == ["4", "3", "3"]
+    assert table[2][0] == "difference, by luck"
+    assert all(cell.startswith(f"{expected}, 0.") for cell in table[2][2:])
 
 
 def test_dead_filters_are_counted_of_all_filters_of_all_seeds(write):
@@ -197,11 +242,11 @@ def test_second_layer_is_the_mean_of_the_seeds_summaries(write):
                 tells = [""] * 10 if k == 0 else [0.5] * 8 + [0.6, 0.8 if k == 2 else 0.7]
                 rows.append([name, seed, k, *wrong, *tells])
     write("second_layer", second_layer.COLUMNS, rows)
-    columns, table = tables.second_layer([0, 1, 2])
-    assert [row[1:] for row in table] == [["2", "15", "0.2", "10"]] * 3  # 10 and 20; 10/64; 10
-    columns, table = tables.second_layer([3, 4])
-    assert [row[1:] for row in table] == [["2", "0.70", "0.80"]] * 4
+    columns, table = tables.second_layer()
+    trained = ["2", "15", "0.2", "10", "0.70", "0.80"]  # 10 and 20 mistakes; 10 more for one of 64
+    assert [row[1:] for row in table] == [trained] * 3 + [["2", "", "", "", "0.70", "0.80"]]
     assert table[3][0] == "before training"
+    assert len(columns) == len(table[0])
 
 
 # ------------------------------------------------------------------------- pages
@@ -224,7 +269,7 @@ def test_a_page_gets_its_table_in_its_language_and_keeps_the_rest(pages, run):
     english, japanese = ((pages / name).read_text() for name in ("README.md", "docs/guide.ja.md"))
     assert english.startswith("before\n<!-- table: dead-filters -->\n|  | steps | seeds | dead at")
     assert english.endswith("|\n<!-- end of table -->\nafter\n")
-    assert "| 死んだフィルター(学習前) |" in japanese
+    assert "| ステップ数 | シード数 |" in japanese
     numbers = "| 1,001 | 1 | 0 / 16 | 1 / 16 | 0 / 16 | 2 / 16 |"
     assert numbers in english
     assert numbers in japanese
