@@ -92,6 +92,16 @@ BOTH_CHANGED = [
         "single-mean-doubled",
         "each block's mean in place of its maximum, both doubled",
     ),
+    Change(
+        "single-biases-from-minus-0.2",
+        "single-biases",
+        "biases from 0 in place of from -0.2",
+    ),
+    Change(
+        "single-doubled",
+        "single-without-threshold",
+        "0 in place of 0.2, beside `h_conv1` doubled",
+    ),
 ]
 CARRIED_ON = [FOUR_FILTERS, FROZEN_FILTERS, NO_FILTERS_FOR_FROZEN]  # until the curves are flat
 # Of the second network, after 20,001 steps.
@@ -175,12 +185,17 @@ OTHER_END = [
         "1,024 features, Adam, batches of 50, 20,001 steps, dropout",
         "特徴変数 1,024 個、Adam、50 個のバッチ、20,001 ステップ、ドロップアウトに変える",
     ),
-    Rung("abs-filters-1024", 20000, "16 filters before it", "その前に 16 枚のフィルターを加える"),
+    Rung(
+        "abs-filters-1024",
+        20000,
+        "16 filters before it",
+        "ピクセルと特徴変数の間に、16 枚のフィルターとプーリングを加える",
+    ),
     Rung(
         "double",
         20000,
         "two convolutions with biases in their place: the second network",
-        "それをバイアスのある 2 段の畳み込みに置き換える(2 つ目のネットワーク)",
+        "1 段の畳み込みを、バイアスのある 2 段に置き換える(2 つ目のネットワーク)",
     ),
 ]
 # The curves of learning.png. Their legend is English in both languages, like the other pictures'.

@@ -60,12 +60,14 @@ JAPANESE = {
     "mistakes of 10,000": "10,000 個中の間違い",
     "difference to the rung above ± its standard error": "1 つ上の行との差 ± 標準誤差",
     "mean difference ± its standard error": "差の平均 ± 標準誤差",
-    "change: difference, by luck": "変更: 差、偶然だけで出る確率(p 値)",
+    "first accuracy, then difference, by luck": "1 行目は正答率、ほかは差、p 値",
     "by luck": "偶然だけで出る確率(p 値)",
     "seeds worse": "下がったシード数",
     "1,001 steps: mean difference ± its standard error": "1,001 ステップ: 差の平均 ± 標準誤差",
     "10,001 steps: mean difference ± its standard error": "10,001 ステップ: 差の平均 ± 標準誤差",
-    "10,001 steps: beside `h_conv1` halved, the control": "10,001 ステップ: 半分の対照との差",
+    "10,001 steps: beside `h_conv1` halved, the control": (
+        "10,001 ステップ: `h_conv1` を半分にした対照との差"
+    ),
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
@@ -78,7 +80,7 @@ JAPANESE = {
     "14×14 random weights, without a network": "14×14 の乱数の重み(ネットワークなし)",
     "first layer's 32": "1 段目の 32 枚",
     "second layer's 64": "2 段目の 64 枚",
-    "deviation of the change / at the start": "変化の標準偏差 / 学習前の標準偏差",
+    "standard deviation of the change / of the start": "変化の標準偏差 / 学習前の標準偏差",
     "the same, changes shuffled": "同(変化を並べ替えた場合)",
     "correlation with the start": "学習前との相関係数",
     "strongest of each map in `h_pool1`": "`h_pool1` の各出力画像の最大値",
@@ -228,7 +230,11 @@ def carried_on(changes, steps=(10000, 20000, 50000)):
         tests = [compare.paired_test(at(change.without, s), at(change.with_it, s)) for s in steps]
         cells = (", ".join(filter(None, difference(test))) for test in tests)
         table.append([change.english, f"{tests[0].seeds}", *cells])
-    columns = ["change: difference, by luck", "seeds", *(f"after {s + 1:,} steps" for s in steps)]
+    columns = [
+        "first accuracy, then difference, by luck",
+        "seeds",
+        *(f"after {s + 1:,} steps" for s in steps),
+    ]
     return columns, table
 
 
@@ -367,7 +373,12 @@ def what_changes():
             [float(row["correlation"]) for row in mine],
         ]
         table.append([words, str(len(mine)), *(f"{np.mean(found):.2f}" for found in numbers)])
-    columns = ["", "seeds", "deviation of the change / at the start", "correlation with the start"]
+    columns = [
+        "",
+        "seeds",
+        "standard deviation of the change / of the start",
+        "correlation with the start",
+    ]
     return columns, table
 
 
