@@ -213,6 +213,11 @@ def take_away(changes, control=None):
     return columns, table
 
 
+def in_one_cell(test):
+    """Returns what `difference` gives of a Paired test, as one text."""
+    return ", ".join(filter(None, difference(test)))
+
+
 def carried_on(changes, steps=(10000, 20000, 50000)):
     """The first network, and what changes of it cost, ever later, on the seeds that came so far."""
     last = steps[-1]
@@ -228,8 +233,7 @@ def carried_on(changes, steps=(10000, 20000, 50000)):
     table = [["the first network", f"{len(unchanged[0])}", *means]]
     for change in changes:
         tests = [compare.paired_test(at(change.without, s), at(change.with_it, s)) for s in steps]
-        cells = (", ".join(filter(None, difference(test))) for test in tests)
-        table.append([change.english, f"{tests[0].seeds}", *cells])
+        table.append([change.english, f"{tests[0].seeds}", *map(in_one_cell, tests)])
     columns = [
         "first accuracy, then difference, by luck",
         "seeds",
@@ -273,13 +277,11 @@ def shifts(names, step, paired=False):
         count = len({row["seed"] for row in mine})
         cells = (mean(group, "test_accuracy") for group in by_pixels)
         table.append([SHIFTED[name], str(count), *cells])
-        if paired:
-            of_seeds = [means_of_seeds(group) for group in by_pixels]
-            first = first or of_seeds
-            tests = [compare.paired_test(*sides) for sides in zip(first, of_seeds)]
-            if of_seeds is not first:
-                texts = (", ".join(filter(None, difference(test))) for test in tests)
-                table.append(["difference, by luck", str(tests[0].seeds), *texts])
+        first = first or by_pixels
+        if paired and by_pixels is not first:
+            sides = (map(means_of_seeds, groups) for groups in zip(first, by_pixels))
+            tests = [compare.paired_test(before, after) for before, after in sides]
+            table.append(["difference, by luck", str(tests[0].seeds), *map(in_one_cell, tests)])
     return ["pixels moved", "seeds", "0", "1", "2", "3", "4"], table
 
 
