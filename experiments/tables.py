@@ -48,13 +48,10 @@ CHANGED = {
 # The tables' labels in Japanese; what is not here stays as it is.
 JAPANESE = {
     # column heads
-    "experiment": "実験",
     "change": "変更",
     "what changes": "変えたこと",
-    "steps": "ステップ数",
     "seeds": "シード数",
     "which seeds": "シード",
-    "machine": "マシン",
     "mean ± standard deviation": "平均 ± 標準偏差",
     "lowest to highest": "最小〜最大",
     "mistakes of 10,000": "10,000 個中の間違い",
@@ -103,7 +100,6 @@ JAPANESE = {
     "with dropout": "ドロップアウトあり",
     "difference": "差",
     "the first network": "1 つ目のネットワーク",
-    "the second network": "2 つ目のネットワーク",
     "before training": "学習前",
     "after 10,001 steps": "10,001 ステップ後",
     "after 20,001 steps": "20,001 ステップ後",
