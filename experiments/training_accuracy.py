@@ -37,4 +37,4 @@ def main():
 
 
 if __name__ == "__main__":
-    terminal.run(main)
+    terminal.run(main, if_stopped="; the same command continues")

@@ -200,7 +200,7 @@ class Saver:
             raise Failure(f"another run is using {self.folder}; choose another folder") from None
         except (OSError, NotImplementedError) as error:  # another user's; a system without locks
             message = f"cannot lock {self.lock.lock_file}: {error.strerror or error}"
-            raise Failure(f"{message}; choose another --checkpoint-dir") from None
+            raise Failure(f"{message}; choose another folder") from None
 
     def refuse_other_programs(self, overwrite):
         """Raises a Failure if the folder has files that a run would overwrite and did not write.
@@ -221,11 +221,11 @@ class Saver:
                 foreign = path in halves or (overwrite and path in ours)
             if foreign:
                 message = f"{path} was not written by this script, or is corrupt; move or delete it"
-                raise Failure(f"{message}, or choose another --checkpoint-dir")
+                raise Failure(f"{message}, or choose another folder")
         state = self.folder / "checkpoint"
         is_tensorflows = state.is_file() and b"model_checkpoint_path" in state.read_bytes()
         if state.exists() and not is_tensorflows:
-            raise Failure(f"{state} is in the way; move it, or choose another --checkpoint-dir")
+            raise Failure(f"{state} is in the way; move it, or choose another folder")
 
     def restore_newest(self, checkpoints):
         """Restores the newest intact one of checkpoints; returns the name of its curves' folder.
@@ -248,7 +248,7 @@ class Saver:
             return settings.get("run")
         if checkpoints:
             message = f"no usable checkpoint in {self.folder}"
-            raise Failure(f"{message}; choose another --checkpoint-dir, or move them away")
+            raise Failure(f"{message}; choose another folder, or move them away")
         print_stderr(f"no checkpoint to resume in {self.folder}; starting from step 0")
 
     def check_settings(self, path, settings):
@@ -256,8 +256,7 @@ class Saver:
         for name, value in self.settings.items():
             if settings.get(name) != value:
                 message = f"{path} was trained with {name}={settings.get(name)!r}, not {value!r}"
-                advice = "use the same --seed, --dataset and --bfloat16"
-                raise Failure(f"{message}; {advice}, or --overwrite to start over")
+                raise Failure(f"{message}; use the same options, or start over in another folder")
 
     def save(self, step, run):
         """Saves a checkpoint; then deletes all but the newest KEEP, and what --overwrite replaces.
@@ -281,9 +280,9 @@ class Saver:
                 delete_checkpoint(path)
             cause = reason(error).rsplit(": ", 1)[-1]  # without TensorFlow's temporary file
             message = f"cannot save a checkpoint in {self.folder}: {cause}"
-            # With --resume, the run that --overwrite was to replace would continue.
-            advice = "start over with --overwrite" if self.earlier else "continue with --resume"
-            raise Failure(f"{message}. Fix that, then {advice}") from None
+            if self.earlier:  # --resume would continue the run that --overwrite was to replace
+                raise Failure(f"{message}. Fix that, then start over with --overwrite") from None
+            raise OSError(message) from None  # each program tells how it continues
         # Oldest first: if killed here, the run that --overwrite replaces still has its newest.
         for old in reversed([*self.earlier, *checkpoints[KEEP:]]):
             if old != path:  # which may have replaced one of that run's

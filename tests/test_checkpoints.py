@@ -177,7 +177,7 @@ def test_without_a_checkpoint_a_resumed_run_starts_at_step_0(network, tmp_path, 
 def test_resume_refuses_other_arguments_and_other_data(network, small_data, copy):
     """Promise 4."""
     path, before = copy / "train_data-60", files_in(copy)
-    advice = "use the same --seed, --dataset and --bfloat16, or --overwrite to start over"
+    advice = "use the same options, or start over in another folder"
     _, err = train(copy, small_data, "--steps", 60, "--resume", "--seed", 2, code=1)
     message = f"{path} was trained with seed=1, not 2; {advice}"
     assert err.splitlines()[-1] == f"double_conv.py: {message}"
@@ -229,7 +229,7 @@ def test_resume_stops_where_every_checkpoint_is_corrupt(copy, network):
     for path in copy.glob("train_data-*.data*"):
         path.write_bytes(path.read_bytes()[:1000])
     line = refusal(copy, network, "--resume")
-    advice = "choose another --checkpoint-dir, or move them away"
+    advice = "choose another folder, or move them away"
     assert line == f"no usable checkpoint in {copy}; {advice}"
 
 
@@ -361,7 +361,10 @@ def test_what_a_killed_save_leaves_is_deleted_but_nothing_of_the_users(network, 
 
 @pytest.mark.parametrize(
     ("option", "advice"),
-    [("--resume", "continue with --resume"), ("--overwrite", "start over with --overwrite")],
+    [
+        ("--resume", "; --resume continues from the newest checkpoint, if any"),
+        ("--overwrite", ". Fix that, then start over with --overwrite"),
+    ],
 )
 def test_full_disk_while_saving_keeps_the_earlier_checkpoints(
     undisturbed, network, resumed, option, advice
@@ -370,7 +373,7 @@ def test_full_disk_while_saving_keeps_the_earlier_checkpoints(
     folder, running = resumed[option]
     out, err = running.result(code=1)
     assert out == ""
-    message = f"cannot save a checkpoint in {folder}: File too large. Fix that, then {advice}"
+    message = f"cannot save a checkpoint in {folder}: File too large{advice}"
     assert err.splitlines()[-1] == f"double_conv.py: {message}"
     assert sorted(files_in(folder).values()) == sorted(files_in(undisturbed[0]).values())
     assert len(os.listdir(folder)) == len(os.listdir(undisturbed[0]))
@@ -447,7 +450,7 @@ def test_another_programs_checkpoint_is_never_touched(network, tmp_path, name):
     part.touch()
     assert len(files_in(tmp_path)) == 3
     message = f"{tmp_path / name} was not written by this script, or is corrupt"
-    advice = "move or delete it, or choose another --checkpoint-dir"
+    advice = "move or delete it, or choose another folder"
     for option in EACH_WAY:
         assert refusal(tmp_path, network, option) == f"{message}; {advice}"
         assert part.exists()
@@ -467,7 +470,7 @@ def test_users_own_file_checkpoint_is_not_replaced(network, tmp_path):
     (tmp_path / "checkpoint").write_text("my notes")
     message = f"{tmp_path / 'checkpoint'} is in the way; move it, or choose another"
     for option in EACH_WAY:
-        assert refusal(tmp_path, network, option) == f"{message} --checkpoint-dir"
+        assert refusal(tmp_path, network, option) == f"{message} folder"
 
 
 def test_users_data_without_an_index_are_never_overwritten(network, tmp_path):
@@ -482,7 +485,7 @@ def test_lock_that_fails_is_named(network, tmp_path):
     """Promise 4."""
     lock = tmp_path / ".train_data.lock"
     lock.mkdir()
-    message = f"cannot lock {lock}: Is a directory; choose another --checkpoint-dir"
+    message = f"cannot lock {lock}: Is a directory; choose another folder"
     assert refusal(tmp_path, network) == message
 
 
