@@ -2,18 +2,20 @@
 
 For each step at which both were measured, it takes the seeds that both have, and prints the two
 mean accuracies, the mean of the seeds' differences with its standard error, and how often luck
-alone gives a mean at least as many standard errors from 0.
+alone gives a mean at least as many standard errors from 0. The first step is 0, so a last step of
+1,000 is the 1,001st.
 
 An accuracy's last digits depend on the CPU, the number of cores and the precision. So rows are
 paired only with rows of the same ones; what has no partner is reported and left out. An accuracy is
-the mean of the five that experiments.seeds measures around a step; if a row has none, that at
-the step itself.
+the mean of the five that experiments.seeds measures up to a step; if a row has none, that at the
+step itself.
 
 Example:
     python -m experiments.compare single single-without-abs
     python -m experiments.compare single single-without-abs --curves curves.png
 """
 
+import itertools
 import shlex
 from typing import NamedTuple
 
@@ -67,34 +69,39 @@ def paired_test(before, after):
 
 
 def difference(test):
-    """Returns a Paired test's mean ± its error, and its p, as text; only the mean without them."""
+    """Returns a Paired test's mean ± its error, and its p, as text.
+
+    If no error can be estimated, the mean and an empty text.
+    """
     if np.isnan(test.error):
         return f"{test.mean:+.4f}", ""
     p = "< 0.0001" if test.p < 0.0001 else f"{test.p:.2g}"
     return f"{test.mean:+.4f} ± {test.error:.4f}", p
 
 
-def machine_of(sides, folder=None):
-    """Returns the machine on which all sides, [(experiment, step)], have the most seeds.
+def machine_of(sides):
+    """Returns the machine on which all sides, [(experiment, step)], have most seeds in common.
 
-    What counts is the side that has the fewest. Raises a ValueError if none has all sides.
+    Raises a Failure if there is none.
     """
-    curves = {experiment: read(experiment, folder) for experiment, step in sides}
+    curves = {experiment: read(experiment) for experiment, step in sides}
     machines = sorted({machine for curve in curves.values() for machine, step in curve})
 
-    def fewest(machine):
-        return min(len(curves[name].get((machine, step), {})) for name, step in sides)
+    def seeds_in_common(machine):
+        seeds_of_sides = (set(curves[name].get((machine, step), {})) for name, step in sides)
+        return len(set.intersection(*seeds_of_sides))
 
-    best = max(machines, key=fewest)
-    if fewest(best) == 0:
-        raise ValueError(f"no machine has all of {sides}")
+    best = max(machines, key=seeds_in_common, default=None)
+    if best is None or seeds_in_common(best) == 0:
+        names = ", ".join(f"{name} at step {step}" for name, step in sides)
+        raise terminal.Failure(f"no machine has a seed of all of: {names}")
     return best
 
 
-def compare(before, after, machine=None, folder=None):
+def compare(before, after, machine=None):
     """Returns the Paired test of two (experiment, step), on one machine: by default machine_of."""
-    machine = machine or machine_of([before, after], folder)
-    sides = (read(name, folder)[machine, step] for name, step in (before, after))
+    machine = machine or machine_of([before, after])
+    sides = (read(name)[machine, step] for name, step in (before, after))
     return paired_test(*sides)
 
 
@@ -121,7 +128,7 @@ def tests_of(before, after, folder):
 
 def print_tests(before, after, tests):
     """Prints a table for each machine."""
-    columns = "steps", "seeds", before, after, "difference ± its standard error", "by luck"
+    columns = "last step", "seeds", before, after, "difference ± its standard error", "by luck"
     for machine in sorted({machine for machine, step in tests}):
         lines = [columns]
         for (other, step), test in tests.items():
@@ -146,20 +153,39 @@ def print_left_out(before, after, folder):
                 terminal.print_stderr(f"left out, since {other} does not have them: {what}")
 
 
+def lines(curve):
+    """Yields the lines to draw of a curve, {step: {seed: accuracy}}, as {step: mean accuracy}.
+
+    Where a step has other seeds than the one before, a new line begins at the one before, of the
+    seeds that both have. So no line rises or falls because its seeds are others.
+    """
+    steps, line = sorted(curve), []
+    for step, following in zip(steps, [*steps[1:], None]):
+        line.append(step)
+        if following is None or curve[step].keys() != curve[following].keys():
+            of_all = set.intersection(*(set(curve[s]) for s in line))
+            if of_all:
+                yield {s: np.mean([curve[s][seed] for seed in of_all]) for s in line}
+            line = [step]
+
+
 @figures.in_default_style
 def draw_curves(curves, title):
     """Draws mistakes against steps; returns the figure.
 
-    `curves` is {label: {step: [accuracy of each seed]}}: a line per label through the means, and a
-    dot per seed.
+    `curves` is {label: {step: {seed: accuracy}}}: a line per label through the means, and a dot per
+    seed. A line that has fewer seeds than the one before it is dashed.
     """
     figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
     for number, (label, curve) in enumerate(curves.items()):
         color = f"C{number}"
-        mistakes = [10000 * (1 - np.array(accuracies)) for accuracies in curve.values()]
-        for step, of_seeds in zip(curve, mistakes):
-            axes.plot(np.full(len(of_seeds), step), of_seeds, ".", color=color, alpha=0.4, ms=6)
-        axes.plot(list(curve), list(map(np.mean, mistakes)), "o-", color=color, ms=4, label=label)
+        for step, of_seeds in curve.items():
+            mistakes = [10000 * (1 - accuracy) for accuracy in of_seeds.values()]
+            axes.plot(np.full(len(mistakes), step), mistakes, ".", color=color, alpha=0.4, ms=6)
+        for style, line in zip(itertools.chain(["o-"], itertools.repeat("o--")), lines(curve)):
+            mistakes = [10000 * (1 - mean) for mean in line.values()]
+            axes.plot(list(line), mistakes, style, color=color, ms=4, label=label)
+            label = None  # in the legend once
     steps = sorted({step for curve in curves.values() for step in curve})
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(steps, [f"{step:,}" for step in steps], fontsize=9)
@@ -177,23 +203,30 @@ def draw_curves(curves, title):
     return figure
 
 
-def curves_on(machine, labels, folder=None):
-    """Returns what draw_curves takes, of {experiment: label} on a machine."""
+def curve_on(machine, experiment, folder=None):
+    """Returns an experiment's curve on a machine, {step: {seed: accuracy}}."""
+    curves = sorted(read(experiment, folder).items())
+    return {step: accuracies for (other, step), accuracies in curves if other == machine}
+
+
+def in_common(curves):
+    """Returns the curves without the steps and seeds that not all of them have."""
+    steps = sorted(set.intersection(*map(set, curves.values())))
+    seeds_at = {
+        step: set.intersection(*(set(curve[step]) for curve in curves.values())) for step in steps
+    }
     return {
-        label: {
-            step: list(accuracies.values())
-            for (other, step), accuracies in sorted(read(experiment, folder).items())
-            if other == machine
-        }
-        for experiment, label in labels.items()
+        name: {step: {seed: curve[step][seed] for seed in sorted(seeds_at[step])} for step in steps}
+        for name, curve in curves.items()
     }
 
 
 def options():
     """Returns the command line's options."""
     parser = terminal.parser(__doc__)
-    parser.add_argument("before", metavar="A", help="experiment without the change")
-    parser.add_argument("after", metavar="B", help="experiment with it")
+    names = {"choices": seeds.EXPERIMENTS}
+    parser.add_argument("before", **names, metavar="A", help="experiment without the change")
+    parser.add_argument("after", **names, metavar="B", help="experiment with it")
     seeds.add_results(parser)
     parser.add_argument(
         "--curves", type=terminal.path, metavar="PNG", help="also draw the curves, as a PNG file"
@@ -211,9 +244,9 @@ def main():
     print_left_out(before, after, args.results)
     if args.curves:
         machine, _ = max(tests, key=lambda key: tests[key].seeds)
-        curves = curves_on(machine, {name: name for name in (before, after)}, args.results)
+        curves = {name: curve_on(machine, name, args.results) for name in (before, after)}
         title = f"a dot per seed, a line through the means; {machine}"
-        figures.save([draw_curves(curves, title)], [args.curves], dpi=100)
+        figures.save([draw_curves(in_common(curves), title)], [args.curves], dpi=100)
 
 
 if __name__ == "__main__":

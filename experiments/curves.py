@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from experiments import MY_RESULTS
 from support import figures, summaries, terminal
 from support.quiet import plt, tf
 
@@ -65,7 +66,7 @@ def draw(runs):
 def main():
     parser = terminal.parser(__doc__)
     parser.add_argument("runs", nargs=2, type=terminal.path, metavar="RUN")
-    figures.add_figure_dir(parser, default="my-results")
+    figures.add_figure_dir(parser, default=MY_RESULTS)
     args = parser.parse_args()
     path = args.figure_dir / "curves.png"
     figures.check_png(path, "--figure-dir")

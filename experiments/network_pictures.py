@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.patches import Circle
 
 import common
+from experiments import MY_RESULTS
 from experiments.both_networks import activations, parser, trained_networks
 from experiments.page import COLORS, FAINT, INK, LEFT, RIGHT, TEXT, Page, columns, shape
 from support import figures, terminal
@@ -210,7 +211,7 @@ def draw_equation(page, maps, k, total, h, largest):
 
 def main():
     options = parser(__doc__)
-    figures.add_figure_dir(options, default="my-results")
+    figures.add_figure_dir(options, default=MY_RESULTS)
     args = options.parse_args()
     paths = [args.figure_dir / name for name in ("network1.png", "network2.png")]
     for path in paths:

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 import common
+from experiments import MY_RESULTS
 from experiments.both_networks import activations
 from single_conv import SingleConv, batch_size
 from support import figures, input_data, terminal
@@ -263,7 +264,7 @@ def draw_slide(image):
 def main():
     parser = terminal.parser(__doc__)
     terminal.add_data_options(parser)
-    figures.add_figure_dir(parser, default="my-results")
+    figures.add_figure_dir(parser, default=MY_RESULTS)
     args = parser.parse_args()
     path = args.figure_dir / "slide.png"
     figures.check_png(path, "--figure-dir")

@@ -14,9 +14,8 @@ import itertools
 import numpy as np
 
 import double_conv
-from experiments import seeds
+from experiments import MY_RESULTS, seeds
 from support import fast_ops, figures, input_data, terminal
-from support.files import check_folder
 from support.quiet import plt, tf
 
 SEED, STEPS, MEAN_OF, LAST = 1, 5000, 50, 500
@@ -96,11 +95,10 @@ def main():
     parser = terminal.parser(__doc__)
     terminal.add_data_dir(parser)
     seeds.add_result_options(parser)
-    figures.add_figure_dir(parser, default="my-results")
+    figures.add_figure_dir(parser, default=MY_RESULTS)
     args = parser.parse_args()
     path, picture = args.results / "optimizers.csv", args.figure_dir / "optimizers.png"
     figures.check_png(picture, "--figure-dir")
-    check_folder(args.results, "--results")
     for optimizer, rate in itertools.product(OPTIMIZERS, RATES):
         for seed in seeds.missing(path, [SEED], optimizer=optimizer, rate=rate):
             train = input_data.read_data_sets(args.data_dir, "mnist", seed).train

@@ -19,13 +19,12 @@ import numpy as np
 
 from common import weight_variable
 from double_conv import DoubleConv
-from experiments import seeds
+from experiments import MY_RESULTS, seeds
 from support import checkpoints, figures, input_data, terminal
-from support.files import check_folder
 from support.quiet import plt, tf
 from visualize_filters import patches_of_both_layers, strongest_patches
 
-COLUMNS = ["network", "seed", "layer", "filter", "correlation"]
+COLUMNS = ["network", "seed", "step", "layer", "filter", "correlation"]
 THE_POSTS = "the post's"  # its network's name in the file
 SHOWN = 8  # filters in the picture, from the first
 
@@ -77,12 +76,11 @@ def row_of_filters(filters):
 
 
 @figures.in_default_style
-def draw(untrained, trained, seed):
+def draw(untrained, trained, seed, step):
     """Draws second-layer filters' patches [n, 9, 14, 14], untrained above, trained below."""
     figure, axes = plt.subplots(2, 1, figsize=(9, 2.9), layout="constrained")
-    for ax, what, filters in zip(
-        axes, ("before training", "after 20,001 steps"), (untrained, trained)
-    ):
+    rows = {"before training": untrained, f"after {step + 1:,} steps": trained}
+    for ax, (what, filters) in zip(axes, rows.items()):
         image = row_of_filters(filters)
         ax.imshow(image, "gray_r", vmin=0, vmax=1, interpolation="nearest")
         width = image.shape[1] / len(filters)
@@ -97,17 +95,17 @@ def draw(untrained, trained, seed):
     return figure
 
 
-def correlations(name, seed, layer, filters):
+def correlations(name, seed, step, layer, filters):
     """Returns a layer's rows of COLUMNS, from its patches [n, 9, size, size]; prints their mean."""
     alike = [alikeness(nine) for nine in filters]
     terminal.print_stdout(f"{name} {seed}, layer {layer}: {np.nanmean(alike):.3f}")
-    return [[name, seed, layer, k, f"{r:.4f}"] for k, r in enumerate(alike, start=1)]
+    return [[name, seed, step, layer, k, f"{r:.4f}"] for k, r in enumerate(alike, start=1)]
 
 
-def of_both_layers(name, seed, layers):
+def of_both_layers(name, seed, step, layers):
     """Returns the rows of COLUMNS of both layers' patches."""
     layer1, layer2 = layers
-    return correlations(name, seed, 1, layer1) + correlations(name, seed, 2, layer2)
+    return correlations(name, seed, step, 1, layer1) + correlations(name, seed, step, 2, layer2)
 
 
 def main():
@@ -119,26 +117,27 @@ def main():
         metavar="CHECKPOINT",
         help="checkpoint of the post's own program, whose network is measured too",
     )
-    figures.add_figure_dir(parser, default="my-results")
+    figures.add_figure_dir(parser, default=MY_RESULTS)
     args = parser.parse_args()
     picture = args.figure_dir / "patches_control.png"
     figures.check_png(picture, "--figure-dir")
     test = input_data.read_data_sets(args.data_dir, "mnist").test
-    check_folder(args.results, "--results")
     path, first = args.results / "patches.csv", args.seeds[0]
-    missing = list(seeds.missing(path, args.seeds, network="trained"))
+    step = seeds.last_step("double", args)
+    missing = list(seeds.missing(path, args.seeds, network="trained", step=step))
     for seed in dict.fromkeys([first, *missing]):  # the picture needs the first one in any case
         network, _ = seeds.trained("double", seed, args)
         trained = patches_of_both_layers(network, test.images)
         untrained = patches_of_both_layers(seeds.untrained("double", seed), test.images)
         if seed in missing:
-            rows = of_both_layers("random patches", seed, with_ink(test.images, seed))
-            rows += correlations("random weights", seed, 2, of_random_weights(test.images, seed))
-            rows += of_both_layers("untrained", seed, untrained)
-            rows += of_both_layers("trained", seed, trained)
+            random = of_random_weights(test.images, seed)
+            rows = of_both_layers("random patches", seed, step, with_ink(test.images, seed))
+            rows += correlations("random weights", seed, step, 2, random)
+            rows += of_both_layers("untrained", seed, step, untrained)
+            rows += of_both_layers("trained", seed, step, trained)
             seeds.append(path, COLUMNS, rows, args.bfloat16)
         if seed == first:
-            figure = draw(untrained[1][:SHOWN], trained[1][:SHOWN], seed)
+            figure = draw(untrained[1][:SHOWN], trained[1][:SHOWN], seed, step)
             figures.save([figure], [picture], dpi=150)
     if args.the_posts and THE_POSTS in [row["network"] for row in seeds.rows(path)]:
         terminal.print_stderr(f"{THE_POSTS}: already in {path}")
@@ -146,8 +145,8 @@ def main():
         network = DoubleConv()
         checkpoints.restore(network, args.the_posts)
         layers = patches_of_both_layers(network, test.images)
-        seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", layers), bfloat16=False)
+        seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", "", layers), bfloat16=False)
 
 
 if __name__ == "__main__":
-    terminal.run(main)
+    terminal.run(main, if_stopped="; the same command continues")

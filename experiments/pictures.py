@@ -13,7 +13,7 @@ import textwrap
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from experiments import compare, tables
+from experiments import MY_RESULTS, compare, tables
 from experiments.comparisons import CURVES, LADDER
 from support import figures, terminal
 from support.quiet import plt
@@ -81,11 +81,11 @@ def draw_ladder():
 
 def main():
     parser = terminal.parser(__doc__)
-    figures.add_figure_dir(parser, default="my-results")
+    figures.add_figure_dir(parser, default=MY_RESULTS)
     folder = parser.parse_args().figure_dir
     machine = compare.machine_of([(name, 10000) for name in CURVES])
     learning = compare.draw_curves(
-        compare.curves_on(machine, CURVES),
+        {label: compare.curve_on(machine, name) for name, label in CURVES.items()},
         "variants of the first network; a dot per seed, a line through the means",
     )
     drawn = {

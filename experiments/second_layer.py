@@ -7,11 +7,8 @@ stronger (0.5: no better than chance, 1: always, 0: never)?
 
 The networks: double; double-frozen-second and double-frozen-both, whose second layers are random
 and whose readouts are trained; and "untrained", the random start of double, whose AUC alone is
-measured. Appends a row per filter to RESULTS/second_layer.csv, and how much training changed each
-variable and the activations to RESULTS/changes.csv, with a control: the activations of a network
-in which the same changes are shuffled among each variable's numbers; that network's accuracy goes
-to RESULTS/shuffled.csv. Seeds that are there already are left out, and what experiments.seeds has
-trained is not trained again.
+measured. Appends a row per filter to RESULTS/second_layer.csv. Seeds that are there already are
+left out, and what experiments.seeds has trained is not trained again.
 
 Example:
     python -m experiments.second_layer --seeds 1-3
@@ -21,28 +18,18 @@ import numpy as np
 from scipy import stats
 
 import common
-from double_conv import DoubleConv
 from experiments import seeds
 from support import input_data, terminal
-from support.files import check_folder
 
 EXPERIMENTS = ["double", "double-frozen-second", "double-frozen-both"]
 COLUMNS = [
     "network",
     "seed",
+    "step",
     "filter",
     *(f"wrong_{digit}" for digit in range(10)),
     *(f"auc_{digit}" for digit in range(10)),
 ]
-CHANGES = ["seed", "what", "deviation_at_start", "deviation_of_change", "correlation"]
-SHUFFLED = ["seed", "test_accuracy", "test_accuracy_shuffled"]
-
-
-def layers(network, images):
-    """Returns {"h_pool1", "h_pool2", "h_fc1": array} of images [n, 784], float32 [n, ...]."""
-    names = "h_pool1", "h_pool2", "h_fc1"
-    batches = [network(x) for x in common.batches(images)]
-    return {name: np.concatenate([getattr(h, name) for h in batches]) for name in names}
 
 
 def mistakes(network, h_fc1, labels):
@@ -75,22 +62,7 @@ def auc(responses, labels):
     return np.array(aucs)
 
 
-def change(before, after):
-    """Returns the standard deviation at the start, that of the change, and the correlation."""
-    before, after = np.ravel(before), np.ravel(after)
-    return before.std(), (after - before).std(), np.corrcoef(before, after)[0, 1]
-
-
-def mean_change(before, after):
-    """Returns the means over the features of [n, features] of the three, each over n digits.
-
-    A feature that is the same for all digits, before or after, is left out.
-    """
-    vary = (np.ptp(before, axis=0) > 0) & (np.ptp(after, axis=0) > 0)
-    return np.mean([change(*pair) for pair in zip(before[:, vary].T, after[:, vary].T)], axis=0)
-
-
-def filters(name, seed, network, h_pool2, labels):
+def filters(name, seed, step, network, h_pool2, labels):
     """Returns the rows of COLUMNS of a network whose maps are h_pool2 [n, 7, 7, 64]."""
     strongest = h_pool2.max((1, 2))  # [n, 64]
     aucs = [[""] * 10]  # of filter 0: no map is set to 0
@@ -99,31 +71,7 @@ def filters(name, seed, network, h_pool2, labels):
         wrong = [[""] * 10] * 65
     else:
         wrong = list(mistakes_without(network, h_pool2, labels))
-    return [[name, seed, k, *wrong[k], *aucs[k]] for k in range(65)]
-
-
-def shuffled(start, after, seed):
-    """Returns a DoubleConv: `start`, with the changes to `after` shuffled within each variable."""
-    random, network = np.random.default_rng(seed), DoubleConv()
-    of_all = zip(network.trainable_variables, start.trainable_variables, after.trainable_variables)
-    for variable, first, last in of_all:
-        moved = random.permutation(np.ravel(last.numpy() - first.numpy()))
-        variable.assign(first + moved.reshape(first.shape))
-    return network
-
-
-def changes(seed, before, after, h_before, h_after, h_shuffled):
-    """Returns the rows of CHANGES of a network before and after training, and its activations."""
-    changed = {
-        name: change(getattr(before, name).numpy(), getattr(after, name).numpy())
-        for name in ("W_conv1", "W_conv2", "W_fc1", "W_fc2")
-    }
-    for what, h in ("", h_after), (", changes shuffled", h_shuffled):
-        for name in "h_pool1", "h_pool2":
-            strongest = (layer[name].max((1, 2)) for layer in (h_before, h))
-            changed[f"strongest of {name}{what}"] = mean_change(*strongest)
-        changed[f"h_fc1{what}"] = mean_change(h_before["h_fc1"], h["h_fc1"])
-    return [[seed, what, *(f"{x:.4f}" for x in numbers)] for what, numbers in changed.items()]
+    return [[name, seed, step, k, *wrong[k], *aucs[k]] for k in range(65)]
 
 
 def read(path):
@@ -155,28 +103,21 @@ def main():
     parser = terminal.parser(__doc__)
     seeds.add_options(parser, default="1-3")
     args = parser.parse_args()
-    check_folder(args.results, "--results")
     path = args.results / "second_layer.csv"
     test = input_data.read_data_sets(args.data_dir, "mnist").test
-    images, labels = test.images, test.labels.argmax(1)
-    for seed in seeds.missing(path, args.seeds):
-        start = seeds.untrained("double", seed)
-        h_start = layers(start, images)
-        rows = filters("untrained", seed, start, h_start["h_pool2"], labels)
+    labels = test.labels.argmax(1)
+    step = seeds.last_step("double", args)
+    for seed in seeds.missing(path, args.seeds, step=step):
+        networks = {"untrained": seeds.untrained("double", seed)}
         for name in EXPERIMENTS:
-            network, _ = seeds.trained(name, seed, args)
-            h = layers(network, images)
-            rows += filters(name, seed, network, h["h_pool2"], labels)
-            if name == "double":
-                other = shuffled(start, network, seed)
-                changed = changes(seed, start, network, h_start, h, layers(other, images))
-                both = (common.accuracy_on(n, test) for n in (network, other))
-                accuracies = [seed, *(f"{accuracy:.4f}" for accuracy in both)]
-        seeds.append(args.results / "changes.csv", CHANGES, changed, args.bfloat16)
-        seeds.append(args.results / "shuffled.csv", SHUFFLED, [accuracies], args.bfloat16)
+            networks[name], _ = seeds.trained(name, seed, args)
+        rows = []
+        for name, network in networks.items():
+            h_pool2 = np.concatenate([network(x).h_pool2 for x in common.batches(test.images)])
+            rows += filters(name, seed, step, network, h_pool2, labels)
         seeds.append(path, COLUMNS, rows, args.bfloat16)
         terminal.print_stdout(f"seed {seed}: done")
 
 
 if __name__ == "__main__":
-    terminal.run(main)
+    terminal.run(main, if_stopped="; the same command continues")

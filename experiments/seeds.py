@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import common
+from experiments import MY_RESULTS
 from experiments.variants import EXPERIMENTS
 from support import checkpoints, fast_ops, input_data, machine, terminal
 from support.files import check_folder
@@ -112,7 +113,11 @@ def rows_with(path, **values):
 
 
 def missing(path, seeds, **values):
-    """Yields the seeds that have no row with these values in a CSV file, and reports the others."""
+    """Yields the seeds that have no row with these values in a CSV file, and reports the others.
+
+    Creates the file's folder; raises a Failure if that is impossible.
+    """
+    check_folder(path.parent, "--results")
     for seed in seeds:
         if found := rows_with(path, seed=seed, **values):
             what = "".join(f"{column} {value}, " for column, value in values.items())
@@ -127,7 +132,6 @@ def networks(experiments, path, args):
 
     `args` are the options of add_options; what experiments.seeds has trained is not trained again.
     """
-    check_folder(args.results, "--results")
     for experiment in experiments:
         last = last_step(experiment, args)
         for seed in missing(path, args.seeds, experiment=experiment, step=last):
@@ -188,7 +192,7 @@ def add_results(parser):
     parser.add_argument(
         "--results",
         type=checkpoints.folder,
-        default="my-results",
+        default=MY_RESULTS,
         metavar="DIR",
         help="folder for the CSV files and the trained networks (default: %(default)s)",
     )
@@ -206,7 +210,6 @@ def options():
 
 def main():
     args = options()
-    check_folder(args.results, "--results")
     name, last = args.experiment, last_step(args.experiment, args)
     path = args.results / f"{name}.csv"
     for seed in missing(path, args.seeds, step=last):

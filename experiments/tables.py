@@ -39,10 +39,13 @@ CHANGED = {
     "W_fc1": "`W_fc1`",
     "strongest of h_pool1": "strongest of each map in `h_pool1`",
     "strongest of h_pool1, changes shuffled": "the same, changes shuffled",
+    "strongest of h_pool1, another start": "the same, another random start",
     "strongest of h_pool2": "strongest of each map in `h_pool2`",
     "strongest of h_pool2, changes shuffled": "the same, changes shuffled",
+    "strongest of h_pool2, another start": "the same, another random start",
     "h_fc1": "`h_fc1`",
     "h_fc1, changes shuffled": "the same, changes shuffled",
+    "h_fc1, another start": "the same, another random start",
 }
 
 # The tables' labels in Japanese; what is not here stays as it is.
@@ -79,6 +82,7 @@ JAPANESE = {
     "second layer's 64": "2 段目の 64 枚",
     "standard deviation of the change / of the start": "変化の標準偏差 / 学習前の標準偏差",
     "the same, changes shuffled": "同(変化を並べ替えた場合)",
+    "the same, another random start": "同(別のシードの初期値)",
     "correlation with the start": "学習前との相関係数",
     "strongest of each map in `h_pool1`": "`h_pool1` の各出力画像の最大値",
     "strongest of each map in `h_pool2`": "`h_pool2` の各出力画像の最大値",
@@ -108,13 +112,17 @@ JAPANESE = {
 }
 
 
+def rows(name, **values):
+    """Returns the rows of a CSV file that have these values, a {column: text} each."""
+    return seeds.rows_with(seeds.PUBLISHED / f"{name}.csv", **values)
+
+
 def the_posts(program):
     """Returns {column: text}, the test accuracies of the post's post_single.py or post_double.py.
 
     docs/recordings.md tells how the programs were run.
     """
-    rows = seeds.rows(seeds.PUBLISHED / "the_post.csv")
-    (row,) = (row for row in rows if row["program"] == program)
+    (row,) = rows("the_post", program=program)
     return row
 
 
@@ -151,7 +159,7 @@ def numbers():
 
 def accuracies():
     """Every experiment: its seeds, their mean and spread, at its last step and at the post's."""
-    columns = ["experiment", "steps", "seeds", "mean ± standard deviation", "lowest to highest"]
+    columns = ["experiment", "last step", "seeds", "mean ± standard deviation", "lowest to highest"]
     table = []
     for name, experiment in seeds.EXPERIMENTS.items():
         for (machine, step), of_seeds in sorted(compare.read(name).items()):
@@ -182,7 +190,7 @@ def ladder(rungs):
     return columns, table
 
 
-def take_away(changes, control=None):
+def early_and_late(changes, control=None):
     """Changes of the first network, on one machine, after 1,001 and after 10,001 steps.
 
     With a control, a change of the same network that takes nothing away, also what each differs
@@ -192,6 +200,8 @@ def take_away(changes, control=None):
     machine = compare.machine_of(sides)
     columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error", "by luck"]
     columns += ["10,001 steps: mean difference ± its standard error", "by luck"]
+    if control:
+        columns += [f"10,001 steps: beside {control.english}", "by luck"]
     table = []
     for change in changes:
         early, late = (
@@ -199,13 +209,12 @@ def take_away(changes, control=None):
             for step in (1000, 10000)
         )
         row = [change.english, f"{late.seeds}", *difference(early), *difference(late)]
-        if control:
-            of_one_network = change.without == control.without and change != control
-            pair = (control.with_it, 10000), (change.with_it, 10000)
-            row += difference(compare.compare(*pair, machine)) if of_one_network else ["", ""]
+        if control and (change.without != control.without or change == control):
+            row += ["", ""]
+        elif control:
+            sides = (control.with_it, 10000), (change.with_it, 10000)
+            row += difference(compare.compare(*sides, machine))
         table.append(row)
-    if control:
-        columns += [f"10,001 steps: beside {control.english}", "by luck"]
     return columns, table
 
 
@@ -215,7 +224,7 @@ def in_one_cell(test):
 
 
 def carried_on(changes, steps=(10000, 20000, 50000)):
-    """The first network, and what changes of it cost, ever later, on the seeds that came so far."""
+    """The first network, and changes' differences, ever later, on the seeds that came so far."""
     last = steps[-1]
     sides = [(name, last) for change in changes for name in (change.without, change.with_it)]
     machine = compare.machine_of(sides)
@@ -238,7 +247,7 @@ def carried_on(changes, steps=(10000, 20000, 50000)):
     return columns, table
 
 
-def changes(changes, step=20000):
+def after_one_step(changes, step=20000):
     """The paired tests of some changes after a step, each where it has the most seeds."""
     table = []
     for change in changes:
@@ -250,14 +259,13 @@ def changes(changes, step=20000):
     return [*columns, "by luck", "seeds worse"], table
 
 
-def rows(name):
-    """Returns the rows of a CSV file, a {column: text} each."""
-    return seeds.rows(seeds.PUBLISHED / f"{name}.csv")
-
-
-def mean(group, column):
-    """Returns the mean of a column's numbers in a group of rows, to four decimals."""
-    return f"{np.mean([float(row[column]) for row in group]):.4f}"
+def means_of_seeds(name, step, pixels):
+    """Returns {(cpu, precision, seed): test accuracy on moved digits}, means of all directions."""
+    found = {}
+    for row in rows("shifts", experiment=name, step=step, pixels=pixels):
+        key = row["cpu"], row["precision"], row["seed"]
+        found.setdefault(key, []).append(float(row["test_accuracy"]))
+    return {key: np.mean(accuracies) for key, accuracies in found.items()}
 
 
 def shifts(names, step, paired=False):
@@ -265,29 +273,15 @@ def shifts(names, step, paired=False):
 
     With `paired`, also the paired differences to the first of the networks.
     """
-    moved = [row for row in rows("shifts") if row["step"] == str(step)]
-    table, first = [], None
+    table, moved = [], {}  # moved: {name: [means_of_seeds, of 0 pixels and more]}
     for name in names:
-        mine = [row for row in moved if row["experiment"] == name]
-        by_pixels = [[row for row in mine if row["pixels"] == str(n)] for n in range(5)]
-        count = len({row["seed"] for row in mine})
-        cells = (mean(group, "test_accuracy") for group in by_pixels)
-        table.append([SHIFTED[name], str(count), *cells])
-        first = first or by_pixels
-        if paired and by_pixels is not first:
-            sides = (map(means_of_seeds, groups) for groups in zip(first, by_pixels))
-            tests = [compare.paired_test(before, after) for before, after in sides]
-            table.append(["difference, by luck", str(tests[0].seeds), *map(in_one_cell, tests)])
+        moved[name] = [means_of_seeds(name, step, pixels) for pixels in range(5)]
+        cells = (f"{np.mean(list(of_seeds.values())):.4f}" for of_seeds in moved[name])
+        table.append([SHIFTED[name], f"{len(moved[name][0])}", *cells])
+        if paired and name != names[0]:
+            tests = list(map(compare.paired_test, moved[names[0]], moved[name]))
+            table.append(["difference, by luck", f"{tests[0].seeds}", *map(in_one_cell, tests)])
     return ["pixels moved", "seeds", "0", "1", "2", "3", "4"], table
-
-
-def means_of_seeds(group):
-    """Returns {(cpu, precision, seed): mean test accuracy} of a group of rows."""
-    found = {}
-    for row in group:
-        key = row["cpu"], row["precision"], row["seed"]
-        found.setdefault(key, []).append(float(row["test_accuracy"]))
-    return {key: np.mean(accuracies) for key, accuracies in found.items()}
 
 
 def dead_filters():
@@ -296,7 +290,7 @@ def dead_filters():
     table = []
     for step in "1000", "10000":
         for name, label in ("single", "the first network"), ("single-without-abs", "without `abs`"):
-            mine = [r for r in rows("dead_filters") if (r["experiment"], r["step"]) == (name, step)]
+            mine = rows("dead_filters", experiment=name, step=step)
             counts = (
                 sum(int(row[column]) for row in mine)
                 for column in ("dead_at_start", "dead_at_end", "rare_at_start", "rare_at_end")
@@ -317,7 +311,7 @@ def dropout():
     columns = ["", "which seeds", "training digits misread, of 55,000: median", "lowest to highest"]
     table, test = [], {}  # {(experiment, seed): mean test accuracy}
     for name, label in labels.items():
-        mine = [row for row in rows("training_accuracy") if row["experiment"] == name]
+        mine = rows("training_accuracy", experiment=name)
         wrong = [round(55000 * (1 - float(row["training_accuracy"]))) for row in mine]
         of_seed = {int(row["seed"]): [] for row in mine}
         for row in mine:
@@ -338,8 +332,7 @@ def dropout():
 
 def patches():
     """How alike the nine patches of a filter are, a mean of all filters and seeds."""
-    table, found = [], rows("patches")
-    random = [row for row in found if (row["network"], row["layer"]) == ("random patches", "2")]
+    table, random = [], rows("patches", network="random patches", layer=2)
     highest = max(float(row["correlation"]) for row in random)
     for network, label in {
         "random patches": "nine patches at random, with ink in the middle",
@@ -348,7 +341,7 @@ def patches():
         "trained": "after 20,001 steps",
         "the post's": "the post's checkpoint",
     }.items():
-        mine = [row for row in found if row["network"] == network]
+        mine = rows("patches", network=network)
         layer1, layer2 = (
             [float(row["correlation"]) for row in mine if row["layer"] == layer] for layer in "12"
         )
@@ -365,7 +358,7 @@ def what_changes():
     """How much training changes the second network's weights, and what they compute."""
     table = []
     for what, words in CHANGED.items():
-        mine = [row for row in rows("changes") if row["what"] == what]
+        mine = rows("changes", what=what)
         numbers = [
             [float(row["deviation_of_change"]) / float(row["deviation_at_start"]) for row in mine],
             [float(row["correlation"]) for row in mine],
@@ -378,6 +371,16 @@ def what_changes():
         "correlation with the start",
     ]
     return columns, table
+
+
+def shuffled():
+    """The second network's accuracy, and its start's with the same changes, but shuffled."""
+    columns = {"test_accuracy": "as trained", "test_accuracy_shuffled": "changes shuffled"}
+    table = []
+    for column, words in columns.items():
+        values = [float(row[column]) for row in rows("shuffled")]
+        table.append([words, f"{len(values)}", mean_and_deviation(values)])
+    return ["", "seeds", "mean ± standard deviation"], table
 
 
 def second_layer():
@@ -400,18 +403,19 @@ def second_layer():
 
 TABLES = {
     "what-changes": what_changes,
+    "shuffled": shuffled,
     "second-layer": second_layer,
     "numbers": numbers,
     "accuracies": accuracies,
     "ladder": lambda: ladder(comparisons.LADDER),
     "other-end": lambda: ladder(comparisons.OTHER_END),
-    "take-away": lambda: take_away(comparisons.FIRST_NETWORK, comparisons.HALVED),
-    "take-away-both": lambda: take_away(comparisons.BOTH_CHANGED),
+    "take-away": lambda: early_and_late(comparisons.FIRST_NETWORK, comparisons.HALVED),
+    "take-away-both": lambda: early_and_late(comparisons.BOTH_CHANGED),
     "carried-on": lambda: carried_on(comparisons.CARRIED_ON),
-    "try-this": lambda: take_away(comparisons.TRY_THIS),
-    "after-1001-steps": lambda: changes(comparisons.THIRTY_SEEDS, 1000),
-    "without-dropout": lambda: changes([comparisons.WITHOUT_DROPOUT]),
-    "frozen": lambda: changes(comparisons.FROZEN),
+    "try-this": lambda: early_and_late(comparisons.TRY_THIS),
+    "after-1001-steps": lambda: after_one_step(comparisons.THIRTY_SEEDS, 1000),
+    "without-dropout": lambda: after_one_step([comparisons.WITHOUT_DROPOUT]),
+    "frozen": lambda: after_one_step(comparisons.FROZEN),
     "shifts": lambda: shifts(["dense-16", "single"], 1000),
     "shifts-pooling": lambda: shifts(["single", "single-upper-left", "single-mean"], 10000, True),
     "shifts-double": lambda: shifts(["double"], 20000),
@@ -434,6 +438,8 @@ def japanese_labels():
 def copied(name):
     """Returns the lines of a table that a program printed after "table: NAME"."""
     outputs = "".join(path.read_text() for path in sorted(seeds.PUBLISHED.glob("*.txt")))
+    if f"table: {name}\n" not in outputs:
+        raise terminal.Failure(f"there is no table {name}")
     lines = outputs[outputs.index(f"table: {name}\n") :].splitlines()[1:]
     lines = itertools.takewhile(lambda line: line.startswith("|"), lines)
     return [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
@@ -442,8 +448,8 @@ def copied(name):
 def markdown(name, japanese):
     """Returns a table in Markdown."""
     if name in TABLES:
-        columns, rows = TABLES[name]()
-        lines = [columns, ["---"] * len(columns), *rows]
+        columns, table = TABLES[name]()
+        lines = [columns, ["---"] * len(columns), *table]
     else:
         lines = copied(name)
     if japanese:

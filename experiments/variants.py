@@ -76,18 +76,6 @@ class WithoutThreshold(OwnFirstLayer):
     threshold = 0
 
 
-class Threshold01(OwnFirstLayer):
-    """With 0.1 in place of 0.2."""
-
-    threshold = 0.1
-
-
-class Threshold04(OwnFirstLayer):
-    """With 0.4 in place of 0.2."""
-
-    threshold = 0.4
-
-
 class Relu(OwnFirstLayer):
     """With ReLU alone: neither abs nor 0.2, and no bias."""
 
@@ -129,7 +117,7 @@ class Mean(OwnFirstLayer):
 
 
 class Doubled:
-    """Comes before a network's class: h_conv1 times 2, the control of all changes.
+    """Comes before a network's class: h_conv1 times 2, a control.
 
     Nothing is seen or lost, but larger numbers make larger gradients: the network learns faster.
     """
@@ -208,14 +196,10 @@ class Dense16(tf.Module):
     train_step = SingleConv.train_step
 
 
-class DenseWide(Dense16):
-    """784 -> 1024 -> 10 without a convolution, trained like the first network."""
+class Dense1024(Dense16):
+    """784 -> 1024 -> 10 without a convolution; dropout and Adam as in the second network."""
 
     num_fc = 1024
-
-
-class Dense1024(DenseWide):
-    """784 -> 1024 -> 10 without a convolution; dropout and Adam as in the second network."""
 
     def __init__(self, seed):
         super().__init__(seed)
@@ -275,10 +259,6 @@ class KeepsAllFeatures:
 
     def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
         return super().__call__(x)
-
-
-class Dense1024WithoutDropout(KeepsAllFeatures, Dense1024):
-    """Dense1024, which keeps all features in training too."""
 
 
 class AbsFilters1024WithoutDropout(KeepsAllFeatures, AbsFilters1024):
@@ -351,11 +331,7 @@ EXPERIMENTS = {
     "single-4-filters": like_single(FourFilters),
     "single-relu": like_single(Relu),
     "single-biases-from-minus-0.2": like_single(BiasesFromMinus02),
-    "single-threshold-0.1": like_single(Threshold01),
-    "single-threshold-0.4": like_single(Threshold04),
     "single-wide": like_single(SingleWide),
-    "dense-wide": like_single(DenseWide),
-    "dense-1024-without-dropout": like_double(Dense1024WithoutDropout),
     "dense-1024": like_double(Dense1024),
     "abs-filters-1024-without-dropout": like_double(AbsFilters1024WithoutDropout),
     "abs-filters-1024": like_double(AbsFilters1024),

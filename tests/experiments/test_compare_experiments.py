@@ -52,7 +52,7 @@ def test_only_rows_of_one_cpu_and_precision_are_paired_and_the_others_are_report
     p = 2 * stats.t.sf(abs(CHANGE.mean()) / ERROR, df=3)
     p_of_b = 2 * stats.t.sf(0.025 / 0.005, df=1)
     means = [f"{CHANGE.mean():+.4f}", "±", f"{ERROR:.4f}", f"{p:.2g}"]
-    head = "steps seeds single small difference ± its standard error by luck".split()
+    head = "last step seeds single small difference ± its standard error by luck".split()
     assert lines == [
         ["A,", "float32:"],
         head,
@@ -69,10 +69,20 @@ def test_only_rows_of_one_cpu_and_precision_are_paired_and_the_others_are_report
     ]
 
 
-def test_curves_are_drawn_if_asked_for(run, results, capsys):
+def test_curves_are_drawn_of_the_seeds_that_both_have_if_asked_for(
+    run, results, capsys, monkeypatch
+):
+    drawn = {}
+    draw_curves = compare.draw_curves
+    monkeypatch.setattr(compare, "draw_curves", lambda *c: drawn.update(c[0]) or draw_curves(*c))
     run(compare, "single", "small", "--results", results, "--curves", results / "c.png")
     assert (results / "c.png").read_bytes().startswith(b"\x89PNG")
     assert f"figure: {results / 'c.png'}\n" in capsys.readouterr().err
+    of_both = {"single": BEFORE, "small": AFTER}
+    assert drawn == {
+        name: {1000: {seed: of_seed[seed] for seed in (1, 2, 3, 4)}}
+        for name, of_seed in of_both.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -100,18 +110,35 @@ def test_machine_is_the_one_on_which_the_side_with_the_fewest_seeds_has_most(wri
     write_accuracies("double", 1000, {1: 0.9, 2: 0.9}, cpu="B")
     assert compare.machine_of([("single", 1000)]) == "A, float32"
     assert compare.machine_of([("single", 1000), ("double", 1000)]) == "B, float32"
+    with pytest.raises(Failure, match="no machine has a seed of all of: small at step 1"):
+        compare.machine_of([("small", 1), ("single", 1000)])
 
 
 def test_curves_are_the_mean_mistakes_and_a_dot_per_seed():
-    curves = {"one": {100: [0.9, 0.8], 1000: [0.97]}, "other": {100: [0.7]}}
+    curves = {"one": {100: {1: 0.9, 2: 0.8}, 1000: {1: 0.97, 2: 0.95}}, "other": {100: {1: 0.7}}}
     (axes,) = compare.draw_curves(curves, "title").axes
     means = {
         line.get_label(): line.get_xydata() for line in axes.lines if line.get_linestyle() == "-"
     }
-    np.testing.assert_allclose(means["one"], [[100, 1500], [1000, 300]])
+    np.testing.assert_allclose(means["one"], [[100, 1500], [1000, 400]])
     np.testing.assert_allclose(means["other"], [[100, 3000]])
     dots = [line.get_xydata() for line in axes.lines if line.get_marker() == "."]
-    expected = [[100, 1000], [100, 2000], [1000, 300], [100, 3000]]
+    expected = [[100, 1000], [100, 2000], [1000, 300], [1000, 500], [100, 3000]]
     np.testing.assert_allclose(np.concatenate(dots), expected)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "other"]
     plt.close("all")
+
+
+def test_a_line_joins_means_of_the_same_seeds():
+    curve = {
+        10: {1: 0.5, 2: 0.7},
+        20: {1: 0.6, 2: 0.8},
+        30: {1: 0.7},  # seed 2 was not carried on
+        40: {1: 0.8},
+    }
+    found = list(compare.lines(curve))
+    assert found == [
+        {10: pytest.approx(0.6), 20: pytest.approx(0.7)},
+        {20: 0.6, 30: 0.7, 40: 0.8},
+    ]
+    assert list(compare.lines({10: {1: 0.5}})) == [{10: 0.5}]

@@ -41,6 +41,7 @@ def test_pictures_show_the_mistakes_of_each_seed_and_their_means(drawn):
     lines = {line.get_label(): line for line in drawn["learning.png"].lines}
     for name, label in CURVES.items():
         steps, means = lines[label].get_data()
+        assert list(steps) == sorted(step for other, step in SIDES if other == name), label
         mistakes = [10000 * (1 - ACCURACIES[name, step].mean()) for step in steps]
         np.testing.assert_allclose(means, mistakes, err_msg=label)
 

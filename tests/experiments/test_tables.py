@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import (
+    changes,
     dead_filters,
     patches,
     second_layer,
@@ -19,8 +20,9 @@ MARKED = "before\n<!-- table: dead-filters -->\nold\n<!-- end of table -->\nafte
 
 def of_pairs(pairs):
     """Returns the mean of the pairs' differences ± its standard error, as text."""
-    changes = np.array([after - before for before, after in pairs])
-    return f"{changes.mean():+.4f} ± {np.std(changes, ddof=1) / np.sqrt(len(changes)):.4f}"
+    differences = np.array([after - before for before, after in pairs])
+    error = np.std(differences, ddof=1) / np.sqrt(len(differences))
+    return f"{differences.mean():+.4f} ± {error:.4f}"
 
 
 # ------------------------------------------------------------------------- comparisons of two
@@ -49,7 +51,7 @@ def test_a_change_is_compared_at_both_steps_on_one_machine(write_accuracies):
     write_accuracies("changed", 10000, {1: 0.96, 2: 0.979})
     for name in "single", "changed":
         write_accuracies(name, 1000, dict.fromkeys(range(1, 9), 0.5), cpu="B")
-    columns, (row,) = tables.take_away([Change("single", "changed", "what")])
+    columns, (row,) = tables.early_and_late([Change("single", "changed", "what")])
     early, late = of_pairs([(0.90, 0.91), (0.91, 0.94)]), of_pairs([(0.95, 0.96), (0.97, 0.979)])
     assert row == ["what", "2", early, "0.3", late, "0.033"]
     assert len(columns) == len(row)
@@ -62,7 +64,7 @@ def test_a_change_is_compared_with_the_control_of_the_same_network(write_accurac
         write_accuracies("changed", step, {1: 0.94, 2: 0.949})
     control = Change("single", "halved", "the control")
     changes = [control, Change("single", "changed", "what"), Change("halved", "changed", "other")]
-    columns, table = tables.take_away(changes, control)
+    columns, table = tables.early_and_late(changes, control)
     beside = of_pairs([(0.955, 0.94), (0.96, 0.949)])
     assert [row[6] for row in table] == ["", beside, ""]
     assert len(columns) == len(table[0]) == len(table[1]) == len(table[2])
@@ -86,7 +88,7 @@ def test_a_carried_on_change_is_compared_on_the_seeds_that_came_to_the_last_step
 def test_a_change_of_the_second_network_has_the_seeds_that_are_worse(write_accuracies):
     write_accuracies("double", 20000, {1: 0.99, 2: 0.991, 3: 0.992})
     write_accuracies("changed", 20000, {1: 0.989, 2: 0.989, 3: 0.993})
-    columns, (row,) = tables.changes([Change("double", "changed", "what", "")])
+    columns, (row,) = tables.after_one_step([Change("double", "changed", "what", "")])
     difference = of_pairs([(0.99, 0.989), (0.991, 0.989), (0.992, 0.993)])
     assert [*row[:5], row[6]] == ["what", "3", "0.9910", "0.9903", difference, "2"]
     assert len(columns) == len(row)
@@ -131,12 +133,12 @@ def test_shifts_are_means_of_directions_and_seeds_at_one_step(write):
         for k, (seed, direction) in enumerate([(1, "up"), (1, "left"), (2, "up"), (2, "left")])
         for pixels in range(5)
     ]
-    rows += [["dense-16", 3, 1000, "up", pixels, 0.6] for pixels in range(5)]
+    rows += [["dense-16", 3, 1000, way, n, 0.6] for way in ("up", "left") for n in range(5)]
     rows += [["single", 1, 500, "up", pixels, 0.1] for pixels in range(5)]
     write("shifts", shifts.COLUMNS, rows)
     _, table = tables.shifts(["dense-16", "single"], 1000)
     means = [0.915 - 0.1 * pixels for pixels in range(5)]
-    with_seed_3 = [f"{(4 * mean + 0.6) / 5:.4f}" for mean in means]
+    with_seed_3 = [f"{(2 * mean + 0.6) / 3:.4f}" for mean in means]
     assert [row[1:] for row in table] == [
         ["3", *with_seed_3],
         ["2", *(f"{mean:.4f}" for mean in means)],
@@ -153,10 +155,11 @@ def test_shifts_are_compared_seed_by_seed_on_like_machines(write):
             for pixels in range(5)
         ]
         write("shifts", shifts.COLUMNS, rows)
-    write("shifts", shifts.COLUMNS, [["single", 4, 10000, "up", n, 0.5] for n in range(5)], cpu="B")
+    for name, cpu in ("single", "B"), ("single-mean", "C"):
+        write("shifts", shifts.COLUMNS, [[name, 4, 10000, "up", n, 0.5] for n in range(5)], cpu=cpu)
     _, table = tables.shifts(["single", "single-mean"], 10000, paired=True)
     expected = of_pairs(zip(*accuracies.values()))
-    assert [row[1] for row in table] == ["4", "3", "3"]
+    assert [row[1] for row in table] == ["4", "4", "3"]
     assert table[2][0] == "difference, by luck"
     assert all(cell.startswith(f"{expected}, 0.") for cell in table[2][2:])
 
@@ -210,6 +213,7 @@ def test_patches_count_what_is_above_all_random_patches(write):
     rows += [["untrained", 1, 1, 1, 0.5], ["untrained", 1, 2, 1, 0.2], ["untrained", 1, 2, 2, 0.4]]
     rows += [["trained", 1, 1, 1, 0.6], ["trained", 2, 1, 1, "nan"], ["trained", 2, 2, 1, 0.3]]
     rows += [["the post's", "", 1, 1, 0.7], ["the post's", "", 2, 1, 0.8]]
+    rows = [[name, seed, 20000, *of_filter] for name, seed, *of_filter in rows]
     write("patches", patches.COLUMNS, rows)
     _, table = tables.patches()
     assert [row[1:] for row in table] == [
@@ -223,14 +227,20 @@ def test_patches_count_what_is_above_all_random_patches(write):
 
 def test_what_changes_is_the_mean_ratio_and_the_mean_correlation(write):
     rows = [
-        [seed, what, 0.2, change, correlation]
+        [seed, 20000, what, 0.2, change, correlation]
         for what in tables.CHANGED
         for seed, change, correlation in ((1, 0.1, 0.9), (2, 0.02, 0.5))
     ]
-    write("changes", second_layer.CHANGES, rows)
+    write("changes", changes.COLUMNS, rows)
     _, table = tables.what_changes()
     assert [row[0] for row in table] == list(tables.CHANGED.values())
     assert all(row[1:] == ["2", "0.30", "0.70"] for row in table)
+
+
+def test_shuffled_tells_both_networks_accuracies(write):
+    write("shuffled", changes.SHUFFLED, [[1, 20000, 0.99, 0.5], [2, 20000, 0.98, 0.7]])
+    _, table = tables.shuffled()
+    assert [row[1:] for row in table] == [["2", "0.9850 ± 0.0071"], ["2", "0.6000 ± 0.1414"]]
 
 
 def test_second_layer_is_the_mean_of_the_seeds_summaries(write):
@@ -240,7 +250,7 @@ def test_second_layer_is_the_mean_of_the_seeds_summaries(write):
             for k in range(65):
                 wrong = [seed + (k == 1)] * 10 if name != "untrained" else [""] * 10
                 tells = [""] * 10 if k == 0 else [0.5] * 8 + [0.6, 0.8 if k == 2 else 0.7]
-                rows.append([name, seed, k, *wrong, *tells])
+                rows.append([name, seed, 20000, k, *wrong, *tells])
     write("second_layer", second_layer.COLUMNS, rows)
     columns, table = tables.second_layer()
     trained = ["2", "15", "0.2", "10", "0.70", "0.80"]  # 10 and 20 mistakes; 10 more for one of 64
