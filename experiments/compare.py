@@ -178,7 +178,7 @@ def draw_curves(curves, title):
     """
     figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
     for number, (label, curve) in enumerate(curves.items()):
-        color = f"C{number}"
+        color = f"C{number}" if number < 10 else "black"  # there are ten of them
         for step, of_seeds in curve.items():
             mistakes = [10000 * (1 - accuracy) for accuracy in of_seeds.values()]
             axes.plot(np.full(len(mistakes), step), mistakes, ".", color=color, alpha=0.4, ms=6)

@@ -48,6 +48,12 @@ NO_FILTERS_FOR_FROZEN = Change(
     "no filters in place of frozen ones",
     "固定したフィルターを外す(畳み込みなし)",
 )
+AS_MANY_PARAMETERS = Change(
+    "single-frozen-filters",
+    "dense-64",
+    "64 features in place of frozen filters: as many parameters",
+    "固定したフィルターの代わりに、特徴変数を 64 個にする(パラメーターの数は同じ)",
+)
 FIRST_NETWORK = [
     DOUBLED,
     HALVED,
@@ -64,6 +70,7 @@ FIRST_NETWORK = [
     FOUR_FILTERS,
     FROZEN_FILTERS,
     NO_FILTERS_FOR_FROZEN,
+    AS_MANY_PARAMETERS,
 ]
 # Both sides have or lack something else, too. In results.md, which is not in Japanese.
 BOTH_CHANGED = [
@@ -98,12 +105,17 @@ BOTH_CHANGED = [
         "biases from 0 in place of from -0.2",
     ),
     Change(
+        "dense-16",
+        "dense-64",
+        "64 features in place of 16, both without filters",
+    ),
+    Change(
         "single-doubled",
         "single-without-threshold",
         "0 in place of 0.2, beside `h_conv1` doubled",
     ),
 ]
-CARRIED_ON = [FOUR_FILTERS, FROZEN_FILTERS, NO_FILTERS_FOR_FROZEN]  # until the curves are flat
+CARRIED_ON = [FOUR_FILTERS, FROZEN_FILTERS, NO_FILTERS_FOR_FROZEN, AS_MANY_PARAMETERS]
 # Of the second network, after 20,001 steps.
 WITHOUT_DROPOUT = Change(
     "double", "double-without-dropout", "without dropout", "ドロップアウトなし"
@@ -201,6 +213,7 @@ OTHER_END = [
 # The curves of learning.png. Their legend is English in both languages, like the other pictures'.
 CURVES = {
     "dense-16": "no filters",
+    "dense-64": "no filters, 64 features",
     "single-frozen-filters": "filters frozen",
     "single-upper-left": "upper left pixel",
     "single-4-filters": "4 filters",

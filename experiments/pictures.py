@@ -86,7 +86,7 @@ def main():
     machine = compare.machine_of([(name, 10000) for name in CURVES])
     learning = compare.draw_curves(
         {label: compare.curve_on(machine, name) for name, label in CURVES.items()},
-        "variants of the first network; a dot per seed, a line through the means",
+        "variants of the first network; a dot per seed, lines through means (dashed: fewer seeds)",
     )
     drawn = {
         "luck.png": draw_luck(tables.accuracies_of("single", 1000)),

@@ -196,6 +196,12 @@ class Dense16(tf.Module):
     train_step = SingleConv.train_step
 
 
+class Dense64(Dense16):
+    """784 -> 64 -> 10 without a convolution: 50,890 parameters, the first network has 50,762."""
+
+    num_fc = 64
+
+
 class Dense1024(Dense16):
     """784 -> 1024 -> 10 without a convolution; dropout and Adam as in the second network."""
 
@@ -327,6 +333,7 @@ EXPERIMENTS = {
     "single-biases": like_single(Biases),
     "single-frozen-filters": like_single(FrozenFilters),
     "dense-16": like_single(Dense16),
+    "dense-64": like_single(Dense64),
     "single-without-threshold": like_single(WithoutThreshold),
     "single-4-filters": like_single(FourFilters),
     "single-relu": like_single(Relu),
