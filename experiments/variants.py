@@ -225,6 +225,12 @@ class Dense1024(Dense16):
     train_step = DoubleConv.train_step
 
 
+class Dense4096(Dense1024):
+    """784 -> 4096 -> 10: 3,256,330 parameters, the second network has 3,274,634."""
+
+    num_fc = 4096
+
+
 class AbsFilters1024(Dense1024):
     """The first network's 16 filters, abs, 0.2 and pooling before the 1,024 features."""
 
@@ -340,6 +346,7 @@ EXPERIMENTS = {
     "single-biases-from-minus-0.2": like_single(BiasesFromMinus02),
     "single-wide": like_single(SingleWide),
     "dense-1024": like_double(Dense1024),
+    "dense-4096": like_double(Dense4096),
     "abs-filters-1024-without-dropout": like_double(AbsFilters1024WithoutDropout),
     "abs-filters-1024": like_double(AbsFilters1024),
     "filters-1024": like_double(Filters1024),

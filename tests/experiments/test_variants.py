@@ -133,6 +133,7 @@ def test_without_pooling_the_upper_left_or_the_mean_stays(digits):
         (variants.Dense16, {"W_fc1": [784, 16], "W_fc2": [16, 10]}),
         (variants.Dense64, {"W_fc1": [784, 64], "W_fc2": [64, 10]}),
         (variants.Dense1024, {"W_fc1": [784, 1024], "W_fc2": [1024, 10]}),
+        (variants.Dense4096, {"W_fc1": [784, 4096], "W_fc2": [4096, 10]}),
         (variants.AbsFilters1024, {"W_conv1": [5, 5, 1, 16], "W_fc1": [3136, 1024]}),
         (variants.SingleWide, {"W_conv1": [5, 5, 1, 16], "W_fc1": [3136, 1024]}),
         (variants.Filters1024, {"W_conv1": [5, 5, 1, 16], "b_conv1": [16]}),
