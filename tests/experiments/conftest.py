@@ -7,7 +7,7 @@ import pytest
 from digits import write_digits
 
 from double_conv import DoubleConv
-from experiments import seeds, variants
+from experiments import comparisons, seeds, variants
 from support import input_data, machine
 from support.quiet import tf
 
@@ -94,6 +94,7 @@ def run(monkeypatch):
 def write(tmp_path, monkeypatch):
     """Returns a function that writes rows to a published CSV file, as if measured on a CPU."""
     monkeypatch.setattr(seeds, "PUBLISHED", tmp_path)
+    monkeypatch.setattr(comparisons, "TWO_CORES", "A, float32")
 
     def write(name, columns, rows, cpu="A", bfloat16=False):
         monkeypatch.setattr(machine, "cpu", lambda: cpu)
