@@ -2,11 +2,11 @@
 
 For each variable, and for the strongest response in each map and the features of all test digits:
 the standard deviation at the start, that of the change, and the correlation of before and after.
-The control is a network in which the same changes are shuffled among each variable's numbers: if
-only their size mattered, it would compute what the trained one does. Appends rows to
-RESULTS/changes.csv, and the test accuracy of the trained network and of the control to
-RESULTS/shuffled.csv. Seeds that are there already are left out, and what experiments.seeds has
-trained is not trained again.
+Two controls take the trained network's place: one in which the same changes are shuffled among each
+variable's numbers (what does their size alone do?), and the random start of the next seed (how
+alike are two networks that have nothing in common?). Appends rows to RESULTS/changes.csv, and the
+test accuracy of the trained network and of the shuffled one to RESULTS/shuffled.csv. Seeds that are
+there already are left out, and what experiments.seeds has trained is not trained again.
 
 Example:
     python -m experiments.changes --seeds 1-3
@@ -17,10 +17,11 @@ import numpy as np
 import common
 from double_conv import DoubleConv
 from experiments import seeds
-from support import input_data, terminal
+from support import terminal
 
-COLUMNS = ["seed", "step", "what", "deviation_at_start", "deviation_of_change", "correlation"]
-SHUFFLED = ["seed", "step", "test_accuracy", "test_accuracy_shuffled"]
+NUMBERS = ["what", "deviation_at_start", "deviation_of_change", "correlation"]
+COLUMNS = ["experiment", "seed", "step", *NUMBERS]
+SHUFFLED = ["experiment", "seed", "step", "test_accuracy", "test_accuracy_shuffled"]
 
 
 def computed(network, images):
@@ -63,7 +64,7 @@ def shuffled(before, after, seed):
 
 
 def changes(before, after, controls, images):
-    """Returns the last four of COLUMNS, a row each; `controls` are {name: network}."""
+    """Returns rows of NUMBERS; `controls` are {name: network}."""
     changed = {
         name: change(getattr(before, name).numpy(), getattr(after, name).numpy())
         for name in ("W_conv1", "W_conv2", "W_fc1")
@@ -80,18 +81,15 @@ def main():
     seeds.add_options(parser, default="1-3")
     args = parser.parse_args()
     path = args.results / "changes.csv"
-    test = input_data.read_data_sets(args.data_dir, "mnist").test
-    step = seeds.last_step("double", args)
-    for seed in seeds.missing(path, args.seeds, step=step):
-        before = seeds.untrained("double", seed)
-        after, _ = seeds.trained("double", seed, args)
-        other, another = shuffled(before, after, seed), seeds.untrained("double", seed + 1)
-        controls = {", changes shuffled": other, ", another start": another}
-        accuracies = (f"{common.accuracy_on(network, test):.4f}" for network in (after, other))
-        row = [seed, step, *accuracies]
-        seeds.append(args.results / "shuffled.csv", SHUFFLED, [row], args.bfloat16)
-        changed = changes(before, after, controls, test.images)
-        rows = [[seed, step, *numbers] for numbers in changed]
+    for experiment, seed, after, mnist in seeds.networks(["double"], path, args):
+        before, another = (seeds.untrained(experiment, s) for s in (seed, seed + 1))
+        control = shuffled(before, after, seed)
+        first = [experiment, seed, seeds.last_step(experiment, args)]
+        accuracies = (f"{common.accuracy_on(net, mnist.test):.4f}" for net in (after, control))
+        shuffled_csv = args.results / "shuffled.csv"
+        seeds.append(shuffled_csv, SHUFFLED, [[*first, *accuracies]], args.bfloat16)
+        controls = {", changes shuffled": control, ", another start": another}
+        rows = [[*first, *row] for row in changes(before, after, controls, mnist.test.images)]
         seeds.append(path, COLUMNS, rows, args.bfloat16)
         terminal.print_stdout(f"seed {seed}: done")
 

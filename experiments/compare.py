@@ -15,7 +15,6 @@ Example:
     python -m experiments.compare single single-without-abs --curves curves.png
 """
 
-import itertools
 import shlex
 from typing import NamedTuple
 
@@ -182,10 +181,10 @@ def draw_curves(curves, title):
         for step, of_seeds in curve.items():
             mistakes = [10000 * (1 - accuracy) for accuracy in of_seeds.values()]
             axes.plot(np.full(len(mistakes), step), mistakes, ".", color=color, alpha=0.4, ms=6)
-        for style, line in zip(itertools.chain(["o-"], itertools.repeat("o--")), lines(curve)):
+        for part, line in enumerate(lines(curve)):
             mistakes = [10000 * (1 - mean) for mean in line.values()]
-            axes.plot(list(line), mistakes, style, color=color, ms=4, label=label)
-            label = None  # in the legend once
+            style, in_legend = ("o--", None) if part else ("o-", label)
+            axes.plot(list(line), mistakes, style, color=color, ms=4, label=in_legend)
     steps = sorted({step for curve in curves.values() for step in curve})
     axes.set(xscale="log", yscale="log")
     axes.set_xticks(steps, [f"{step:,}" for step in steps], fontsize=9)

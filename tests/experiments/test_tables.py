@@ -229,7 +229,7 @@ def test_patches_count_what_is_above_all_random_patches(write):
 
 def test_what_changes_is_the_mean_ratio_and_the_mean_correlation(write):
     rows = [
-        [seed, 20000, what, 0.2, change, correlation]
+        ["double", seed, 20000, what, 0.2, change, correlation]
         for what in tables.CHANGED
         for seed, change, correlation in ((1, 0.1, 0.9), (2, 0.02, 0.5))
     ]
@@ -240,7 +240,11 @@ def test_what_changes_is_the_mean_ratio_and_the_mean_correlation(write):
 
 
 def test_shuffled_tells_both_networks_accuracies(write):
-    write("shuffled", changes.SHUFFLED, [[1, 20000, 0.99, 0.5], [2, 20000, 0.98, 0.7]])
+    write(
+        "shuffled",
+        changes.SHUFFLED,
+        [["double", 1, 20000, 0.99, 0.5], ["double", 2, 20000, 0.98, 0.7]],
+    )
     _, table = tables.shuffled()
     assert [row[1:] for row in table] == [["2", "0.9850 ± 0.0071"], ["2", "0.6000 ± 0.1414"]]
 
