@@ -38,22 +38,29 @@ def responses(network):
     return dict(zip(DIRECTIONS, h_conv1[:, np.hypot(DOWN, ACROSS) < 10].mean(axis=1)))
 
 
-def print_responses(network):
-    """Prints which strokes each filter of the first layer responds to, and how clearly.
+def have_direction(by_direction):
+    """Returns which filters respond to strokes of some directions only, bool [filter].
 
-    A filter whose weakest response is over half of its strongest responds to any stroke.
+    The others' weakest response is over half of their strongest.
     """
+    strengths = np.stack(list(by_direction.values()))
+    return strengths.min(axis=0) <= strengths.max(axis=0) / 2
+
+
+def print_responses(network, name):
+    """Prints which strokes each filter of the first layer responds to, and how clearly."""
     by_direction = responses(network)
+    directed = have_direction(by_direction)
     W = network.W_conv1.numpy()[:, :, 0]  # [5, 5, filter]
     positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
-    print("\n| filter | level | / | upright | \\ | responds to | times | one sign |")
+    print(f"\n| {name} filter | level | / | upright | \\ | responds to | times | one sign |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for k in range(W.shape[-1]):
         response = {direction: float(by_direction[direction][k]) for direction in DIRECTIONS}
         strongest = max(response, key=response.get)
         across = response[ACROSS_FROM[strongest]]
         times = f"{response[strongest] / across:.1f}" if across else "inf"
-        if min(response.values()) > max(response.values()) / 2:
+        if not directed[k]:
             strongest, times = "any", ""
         sign = f"{max(positive[k], 1 - positive[k]):.0%}"
         columns = [str(k + 1), *(f"{r:.3f}" for r in response.values()), strongest, times, sign]
@@ -84,7 +91,10 @@ def print_single(trained, test):
         print(f"removed by 0.2, {name}: {share((sums > 0) & (sums <= 0.2), sums > 0)}")
         print(f"zeros in h_conv1, {name}: {np.mean(network(images).h_conv1 == 0):.0%}")
     print(f"correlation of W_conv1: {correlation(trained.W_conv1, initial.W_conv1)}")
-    print_responses(trained)
+    print_responses(initial, "random")
+    print_responses(trained, "trained")
+    counts = (have_direction(responses(SingleConv(seed))).sum() for seed in range(1, 11))
+    print(f"random filters with a direction, seeds 1 to 10: {' '.join(map(str, counts))}")
 
     layers = trained(test.images[:12])
     seven, zero = layers.h_pool1.numpy()[0], layers.h_conv1.numpy()[10]
@@ -108,7 +118,7 @@ def print_double(trained, test):
     for name in "W_conv1", "W_conv2", "W_fc1":
         both = getattr(trained, name), getattr(initial, name)
         print(f"correlation of {name}: {correlation(*both)}")
-    print_responses(trained)
+    print_responses(trained, "trained")
 
     h_pool1, W = trained(test.images[:50]).h_pool1, trained.W_conv2
     outputs = [

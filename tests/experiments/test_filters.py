@@ -24,7 +24,7 @@ def rows(capsys):
     W = np.full([5, 5, 1, 16], 0.001, np.float32)
     W[:, :, 0, 0], W[:, :, 0, 1], W[:, :, 0, 2] = edge, edge.T, 0.1
     network.W_conv1.assign(W)
-    filters.print_responses(network)
+    filters.print_responses(network, "trained")
     lines = capsys.readouterr().out.splitlines()
     return [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][2:]
 
