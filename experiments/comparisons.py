@@ -145,6 +145,12 @@ FROZEN = [
         "no convolution (on an EPYC, in float32)",
         "畳み込みなし(EPYC、float32)",
     ),
+    Change(
+        "double",
+        "dense-4096",
+        "the same with 4,096 features, as many parameters",
+        "同じく、特徴変数を 4,096 個にする(パラメーターの数は同じ)",
+    ),
 ]
 TRY_THIS = [WITHOUT_ABS, FOUR_FILTERS, FROZEN_FILTERS]  # README's "Try this"
 THIRTY_SEEDS = [WITHOUT_ABS, WITHOUT_THRESHOLD, FOUR_FILTERS, FROZEN_FILTERS]  # 1,001 steps only
