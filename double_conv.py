@@ -92,10 +92,10 @@ class DoubleConv(tf.Module):
             # tf.matmul, but with a faster gradient
             h_fc1 = tf.nn.relu(fast_ops.matmul(h_pool2_flat, self.W_fc1) + self.b_fc1)  # [b., 1024]
 
-        # In training, half of the features are dropped at random, so that none relies on the others
-        # and the network does not learn the training set by heart. Those that are kept are divided
-        # by keep_prob, that is doubled, so that their sum stays about the same; the reports and the
-        # test keep all features, and need no change.
+        # In training, half of the features are dropped at random. This is meant to keep them from
+        # relying on one another, and the network from learning the training set by heart. Those
+        # that are kept are divided by keep_prob, that is doubled, so that their sum stays about the
+        # same; the reports and the test keep all features, and need no change.
         with tf.name_scope("dropout"):
             dropout = tf.nn.experimental.stateless_dropout
             h_fc1_drop = dropout(h_fc1, rate=1 - keep_prob, seed=dropout_seed)  # [batch, 1024]

@@ -68,8 +68,8 @@ class SingleConv(tf.Module):
         with tf.name_scope("convolution1"):
             h_conv1 = tf.nn.relu(tf.abs(conv2d(x_image, self.W_conv1)) - 0.2)  # [batch, 28, 28, 16]
 
-        # An edge's presence matters more than its exact position: keep the strongest response of
-        # each 2x2 block.
+        # Meant to tell that there is an edge, and less exactly where: keep the strongest response
+        # of each 2x2 block.
         with tf.name_scope("pooling1"):
             h_pool1 = max_pool_2x2(h_conv1)  # [batch, 14, 14, 16]
 

@@ -24,6 +24,12 @@ FOUR_FILTERS = Change("single", "single-4-filters", "4 filters", "フィルタ�
 FROZEN_FILTERS = Change(
     "single", "single-frozen-filters", "filters frozen", "フィルターを初期値に固定する"
 )
+FROZEN_DOUBLED = Change(
+    "single",
+    "single-frozen-filters-doubled",
+    "filters frozen, twice as large: as large as trained ones",
+    "フィルターを初期値の 2 倍に固定する(大きさは学習後と同じくらい)",
+)
 WITHOUT_THRESHOLD = Change(
     "single", "single-without-threshold", "0 in place of 0.2", "0.2 を 0 にする"
 )
@@ -46,17 +52,18 @@ HALVED = Change(
     "`h_conv1` を半分にする(対照)",
 )
 NO_FILTERS_FOR_FROZEN = Change(
-    "single-frozen-filters",
+    "single-frozen-filters-doubled",
     "dense-16",
-    "no filters in place of frozen ones",
-    "固定したフィルターを外す(畳み込みなし)",
+    "no filters in place of these",
+    "そのフィルターを外す(畳み込みなし)",
 )
 AS_MANY_PARAMETERS = Change(
-    "single-frozen-filters",
+    "single-frozen-filters-doubled",
     "dense-64",
-    "64 features in place of frozen filters: as many parameters",
-    "固定したフィルターの代わりに、特徴変数を 64 個にする(パラメーターの数は同じ)",
+    "64 features in place of these: as many parameters",
+    "その代わりに、特徴変数を 64 個にする(パラメーターの数は同じ)",
 )
+CONTROLS = [HALVED, DOUBLED]
 FIRST_NETWORK = [
     DOUBLED,
     HALVED,
@@ -72,6 +79,7 @@ FIRST_NETWORK = [
     UPPER_LEFT,
     FOUR_FILTERS,
     FROZEN_FILTERS,
+    FROZEN_DOUBLED,
     NO_FILTERS_FOR_FROZEN,
     AS_MANY_PARAMETERS,
 ]
@@ -112,13 +120,14 @@ BOTH_CHANGED = [
         "dense-64",
         "64 features in place of 16, both without filters",
     ),
-    Change(
-        "single-doubled",
-        "single-without-threshold",
-        "0 in place of 0.2, beside `h_conv1` doubled",
-    ),
 ]
-CARRIED_ON = [FOUR_FILTERS, FROZEN_FILTERS, NO_FILTERS_FOR_FROZEN, AS_MANY_PARAMETERS]
+CARRIED_ON = [
+    FOUR_FILTERS,
+    FROZEN_FILTERS,
+    FROZEN_DOUBLED,
+    NO_FILTERS_FOR_FROZEN,
+    AS_MANY_PARAMETERS,
+]
 # Of the second network, after 20,001 steps.
 WITHOUT_DROPOUT = Change(
     "double", "double-without-dropout", "without dropout", "ドロップアウトなし"
@@ -207,10 +216,16 @@ OTHER_END = [
         "特徴変数 1,024 個、Adam、50 個のバッチ、20,001 ステップ、ドロップアウトに変える",
     ),
     Rung(
+        "dense-4096",
+        20000,
+        "4,096 features: as many parameters as the next rung",
+        "特徴変数 4,096 個に増やす(パラメーターの数は次の行と同じ)",
+    ),
+    Rung(
         "abs-filters-1024",
         20000,
-        "16 filters before it",
-        "ピクセルと特徴変数の間に、16 枚のフィルターとプーリングを加える",
+        "16 filters before 1,024 features",
+        "特徴変数を 1,024 個に戻し、ピクセルとの間に、16 枚のフィルターとプーリングを加える",
     ),
     Rung(
         "double",
@@ -224,9 +239,9 @@ CURVES = {
     "dense-16": "no filters",
     "dense-64": "no filters, 64 features",
     "single-frozen-filters": "filters frozen",
+    "single-frozen-filters-doubled": "frozen, twice as large",
     "single-upper-left": "upper left pixel",
     "single-4-filters": "4 filters",
-    "single-biases": "biases, no abs, no 0.2",
     "single-without-abs": "without abs",
     "single-mean": "mean, not maximum",
     "single-halved": "h_conv1 halved",

@@ -13,6 +13,7 @@ import common
 from double_conv import DoubleConv
 from experiments.both_networks import parser, trained_networks
 from experiments.network_pictures import INDEX
+from experiments.one_patch import BY_HAND, FILTER
 from single_conv import SingleConv
 from support import terminal
 
@@ -38,34 +39,79 @@ def responses(network):
     return dict(zip(DIRECTIONS, h_conv1[:, np.hypot(DOWN, ACROSS) < 10].mean(axis=1)))
 
 
-def have_direction(by_direction):
-    """Returns which filters respond to strokes of some directions only, bool [filter].
+def directions(by_direction):
+    """Returns the direction of the strokes that each filter responds to most: str [filter].
 
-    The others' weakest response is over half of their strongest.
+    It is "any" if its weakest response is over half of its strongest.
     """
     strengths = np.stack(list(by_direction.values()))
-    return strengths.min(axis=0) <= strengths.max(axis=0) / 2
+    strongest = np.array(list(by_direction))[strengths.argmax(axis=0)]
+    return np.where(strengths.min(axis=0) > strengths.max(axis=0) / 2, "any", strongest)
 
 
 def print_responses(network, name):
     """Prints which strokes each filter of the first layer responds to, and how clearly."""
     by_direction = responses(network)
-    directed = have_direction(by_direction)
     W = network.W_conv1.numpy()[:, :, 0]  # [5, 5, filter]
     positive = np.maximum(W, 0).sum((0, 1)) / np.abs(W).sum((0, 1))
     print(f"\n| {name} filter | level | / | upright | \\ | responds to | times | one sign |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for k in range(W.shape[-1]):
-        response = {direction: float(by_direction[direction][k]) for direction in DIRECTIONS}
-        strongest = max(response, key=response.get)
-        across = response[ACROSS_FROM[strongest]]
-        times = f"{response[strongest] / across:.1f}" if across else "inf"
-        if not directed[k]:
-            strongest, times = "any", ""
+    for k, direction in enumerate(directions(by_direction)):
+        response = {name: float(of_filters[k]) for name, of_filters in by_direction.items()}
+        times = ""
+        if direction != "any":
+            across = response[ACROSS_FROM[direction]]
+            times = f"{response[direction] / across:.1f}" if across else "inf"
         sign = f"{max(positive[k], 1 - positive[k]):.0%}"
-        columns = [str(k + 1), *(f"{r:.3f}" for r in response.values()), strongest, times, sign]
+        columns = [str(k + 1), *(f"{r:.3f}" for r in response.values()), direction, times, sign]
         print(f"| {' | '.join(columns)} |")
     print()
+
+
+def print_directions(trained, initial):
+    """Prints how many filters have a direction without training, and how many keep theirs in it.
+
+    The controls: random filters as large as the trained ones, because the 0.2 leaves little of
+    small ones; and the changes that training made, added in a shuffled order.
+    """
+    start, network = initial.W_conv1.numpy(), SingleConv()
+    change = trained.W_conv1.numpy() - start
+
+    def responses_with(filters):
+        network.W_conv1.assign(filters)
+        return responses(network)
+
+    starts = [SingleConv(seed).W_conv1.numpy() for seed in range(1, 11)]
+    ratio = np.std(start + change) / np.std(start)
+    for factor in 1, ratio:
+        counts = [np.sum(directions(responses_with(factor * W)) != "any") for W in starts]
+        counts = " ".join(map(str, counts))
+        print(f"random filters, times {factor:.2f}, with a direction, seeds 1 to 10: {counts}")
+
+    generator = np.random.default_rng(1)
+    shuffled = [generator.permutation(change.ravel()).reshape(change.shape) for _ in range(100)]
+    before = responses(initial)
+    for name, changes in ("as trained", [change]), ("changes shuffled, mean of 100", shuffled):
+        after = [responses_with(start + each) for each in changes]
+        other = np.mean([directions(each) != directions(before) for each in after]) * 16
+        strongest = np.max(list(before.values()), axis=0)
+        up = np.mean([np.max(list(each.values()), axis=0) > strongest for each in after]) * 16
+        print(f"{name}: another direction {other:.1f}, strongest response stronger {up:.1f} of 16")
+
+
+def print_likeness(trained, initial):
+    """Prints how like the filter made by hand a trained one is; and random ones, the control."""
+
+    def likeness(network):
+        filters = network.W_conv1.numpy().reshape(25, -1).T
+        return np.array([np.corrcoef(BY_HAND.ravel(), each)[0, 1] for each in filters])
+
+    before, after = likeness(initial)[FILTER - 1], likeness(trained)[FILTER - 1]
+    print(f"correlation of filter {FILTER} with the one made by hand: {before:.2f}, {after:.2f}")
+    best = [np.abs(likeness(SingleConv(seed))).max() for seed in range(1, 101)]
+    print(
+        f"largest of 16 random ones, seeds 1 to 100: {np.mean(best):.2f}, at most {max(best):.2f}"
+    )
 
 
 def share(part, whole):
@@ -93,8 +139,8 @@ def print_single(trained, test):
     print(f"correlation of W_conv1: {correlation(trained.W_conv1, initial.W_conv1)}")
     print_responses(initial, "random")
     print_responses(trained, "trained")
-    counts = (have_direction(responses(SingleConv(seed))).sum() for seed in range(1, 11))
-    print(f"random filters with a direction, seeds 1 to 10: {' '.join(map(str, counts))}")
+    print_directions(trained, initial)
+    print_likeness(trained, initial)
 
     layers = trained(test.images[:12])
     seven, zero = layers.h_pool1.numpy()[0], layers.h_conv1.numpy()[10]

@@ -28,6 +28,7 @@ TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DO
 
 SHIFTED = {
     "dense-16": comparisons.NO_FILTERS.english,
+    "dense-64": "784 → 64 → 10, no convolution, as many parameters",
     "single": "the first network",
     "single-upper-left": comparisons.UPPER_LEFT.english,
     "single-mean": comparisons.MEAN.english,
@@ -63,11 +64,12 @@ JAPANESE = {
     "first accuracy, then difference, by luck": "1 行目は正答率、ほかは差、p 値",
     "by luck": "偶然だけで出る確率(p 値)",
     "seeds worse": "下がったシード数",
-    "1,001 steps: mean difference ± its standard error": "1,001 ステップ: 差の平均 ± 標準誤差",
-    "10,001 steps: mean difference ± its standard error": "10,001 ステップ: 差の平均 ± 標準誤差",
-    "10,001 steps: beside `h_conv1` halved, the control": (
-        "10,001 ステップ: `h_conv1` を半分にした対照との差"
+    "1,001 steps: mean difference ± its standard error, by luck": (
+        "1,001 ステップ: 差の平均 ± 標準誤差、p 値"
     ),
+    "the same after 10,001 steps": "同、10,001 ステップ",
+    "beside `h_conv1` halved, the control": "`h_conv1` を半分にした対照との差",
+    "beside `h_conv1` doubled, the control": "`h_conv1` を 2 倍にした対照との差",
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
@@ -189,37 +191,37 @@ def ladder(rungs):
     return columns, table
 
 
-def early_and_late(changes, control=None):
+def in_one_cell(test):
+    """Returns what `difference` gives of a Paired test, as one text."""
+    return ", ".join(filter(None, difference(test)))
+
+
+def early_and_late(changes, controls=()):
     """Changes of the first network, on one machine, after 1,001 and after 10,001 steps.
 
-    With a control, a change of the same network that takes nothing away, also what each differs
-    from it in the end.
+    With controls, changes of the same network that take nothing away, also what each differs from
+    them in the end.
     """
     sides = [(name, 10000) for change in changes for name in (change.without, change.with_it)]
     machine = compare.machine_of(sides)
-    columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error", "by luck"]
-    columns += ["10,001 steps: mean difference ± its standard error", "by luck"]
-    if control:
-        columns += [f"10,001 steps: beside {control.english}", "by luck"]
+    columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error, by luck"]
+    columns += ["the same after 10,001 steps"]
+    columns += [f"beside {control.english}" for control in controls]
     table = []
     for change in changes:
         early, late = (
             compare.compare((change.without, step), (change.with_it, step), machine)
             for step in (1000, 10000)
         )
-        row = [change.english, f"{late.seeds}", *difference(early), *difference(late)]
-        if control and (change.without != control.without or change == control):
-            row += ["", ""]
-        elif control:
-            sides = (control.with_it, 10000), (change.with_it, 10000)
-            row += difference(compare.compare(*sides, machine))
+        row = [change.english, f"{late.seeds}", in_one_cell(early), in_one_cell(late)]
+        for control in controls:
+            if change in controls or change.without != control.without:
+                row.append("")
+            else:
+                sides = (control.with_it, 10000), (change.with_it, 10000)
+                row.append(in_one_cell(compare.compare(*sides, machine)))
         table.append(row)
     return columns, table
-
-
-def in_one_cell(test):
-    """Returns what `difference` gives of a Paired test, as one text."""
-    return ", ".join(filter(None, difference(test)))
 
 
 def carried_on(changes, steps=(10000, 20000, 50000)):
@@ -408,7 +410,7 @@ TABLES = {
     "accuracies": accuracies,
     "ladder": lambda: ladder(comparisons.LADDER),
     "other-end": lambda: ladder(comparisons.OTHER_END),
-    "take-away": lambda: early_and_late(comparisons.FIRST_NETWORK, comparisons.HALVED),
+    "take-away": lambda: early_and_late(comparisons.FIRST_NETWORK, comparisons.CONTROLS),
     "take-away-both": lambda: early_and_late(comparisons.BOTH_CHANGED),
     "carried-on": lambda: carried_on(comparisons.CARRIED_ON),
     "try-this": lambda: early_and_late(comparisons.TRY_THIS),
@@ -416,7 +418,9 @@ TABLES = {
     "without-dropout": lambda: after_one_step([comparisons.WITHOUT_DROPOUT]),
     "frozen": lambda: after_one_step(comparisons.FROZEN),
     "shifts": lambda: shifts(["dense-16", "single"], 1000),
-    "shifts-pooling": lambda: shifts(["single", "single-upper-left", "single-mean"], 10000, True),
+    "shifts-10001": lambda: shifts(
+        ["single", "single-upper-left", "single-mean", "dense-64"], 10000, True
+    ),
     "shifts-double": lambda: shifts(["double"], 20000),
     "dead-filters": dead_filters,
     "dropout": dropout,

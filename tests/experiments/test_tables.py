@@ -5,6 +5,7 @@ import pytest
 
 from experiments import (
     changes,
+    compare,
     dead_filters,
     patches,
     second_layer,
@@ -53,21 +54,25 @@ def test_a_change_is_compared_at_both_steps_on_one_machine(write_accuracies):
         write_accuracies(name, 1000, dict.fromkeys(range(1, 9), 0.5), cpu="B")
     columns, (row,) = tables.early_and_late([Change("single", "changed", "what")])
     early, late = of_pairs([(0.90, 0.91), (0.91, 0.94)]), of_pairs([(0.95, 0.96), (0.97, 0.979)])
-    assert row == ["what", "2", early, "0.3", late, "0.033"]
+    assert row == ["what", "2", f"{early}, 0.3", f"{late}, 0.033"]
     assert len(columns) == len(row)
 
 
-def test_a_change_is_compared_with_the_control_of_the_same_network(write_accuracies):
+def test_a_change_is_compared_with_each_control_of_the_same_network(write_accuracies):
     for step in 1000, 10000:
         write_accuracies("single", step, {1: 0.95, 2: 0.97})
         write_accuracies("halved", step, {1: 0.955, 2: 0.96})
+        write_accuracies("doubled", step, {1: 0.945, 2: 0.959})
         write_accuracies("changed", step, {1: 0.94, 2: 0.949})
-    control = Change("single", "halved", "the control")
-    changes = [control, Change("single", "changed", "what"), Change("halved", "changed", "other")]
-    columns, table = tables.early_and_late(changes, control)
-    beside = of_pairs([(0.955, 0.94), (0.96, 0.949)])
-    assert [row[6] for row in table] == ["", beside, ""]
-    assert len(columns) == len(table[0]) == len(table[1]) == len(table[2])
+    controls = [Change("single", "halved", "half"), Change("single", "doubled", "twice")]
+    others = [Change("single", "changed", "what"), Change("halved", "changed", "other")]
+    columns, table = tables.early_and_late([*controls, *others], controls)
+    halved, doubled = (
+        tables.in_one_cell(compare.paired_test(control, {1: 0.94, 2: 0.949}))
+        for control in ({1: 0.955, 2: 0.96}, {1: 0.945, 2: 0.959})
+    )
+    assert [row[4:] for row in table] == [["", ""], ["", ""], [halved, doubled], ["", ""]]
+    assert all(len(row) == len(columns) for row in table)
 
 
 def test_a_carried_on_change_is_compared_on_the_seeds_that_came_to_the_last_step(write_accuracies):

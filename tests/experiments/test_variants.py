@@ -50,6 +50,11 @@ def test_what_is_frozen_stays_and_everything_else_learns(frozen, other, stay, di
     assert moved == set(names) - stay
 
 
+def test_frozen_filters_doubled_are_twice_the_first_networks():
+    frozen = variants.FrozenFiltersDoubled(1).W_conv1
+    np.testing.assert_array_equal(frozen, 2 * SingleConv(1).W_conv1)
+
+
 def test_the_network_whose_first_layer_can_be_replaced_is_the_first_network(digits):
     network, other = variants.OwnFirstLayer(1), SingleConv(1)
     for _ in range(3):
