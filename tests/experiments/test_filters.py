@@ -56,6 +56,20 @@ def test_a_response_is_the_mean_of_h_conv1_near_the_middle(rows):
     assert rows[2][3] == rows[2][1] == f"{np.sum(h * rows_within_10) / near:.3f}"
 
 
+def test_the_controls_of_directions_are_as_large_as_what_is_trained(capsys):
+    initial, trained = SingleConv(1), SingleConv(1)
+    trained.W_conv1.assign(2 * initial.W_conv1)
+    filters.print_directions(trained, initial)
+    _, larger, as_trained, shuffled = capsys.readouterr().out.splitlines()
+    count = np.sum(filters.directions(filters.responses(trained)) != "any")
+    assert larger.startswith(
+        f"random filters, times 2.00, with a direction, seeds 1 to 10: {count}"
+    )
+    assert as_trained.endswith("strongest response stronger 16.0 of 16")
+    other = [float(re.search(r"direction ([\d.]+)", line)[1]) for line in (as_trained, shuffled)]
+    assert other[0] < other[1]
+
+
 def test_share_is_that_of_each_map():
     maps = np.zeros([2, 2, 2])
     maps[0, :, 0], maps[:, 0, 1] = 1, [1, 3]
