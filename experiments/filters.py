@@ -57,7 +57,7 @@ def print_responses(network, name):
     print(f"\n| {name} filter | level | / | upright | \\ | responds to | times | one sign |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for k, direction in enumerate(directions(by_direction)):
-        response = {name: float(of_filters[k]) for name, of_filters in by_direction.items()}
+        response = {d: float(of_filters[k]) for d, of_filters in by_direction.items()}
         times = ""
         if direction != "any":
             across = response[ACROSS_FROM[direction]]
