@@ -53,13 +53,17 @@ def mean_change(before, after):
     return np.mean([change(*pair) for pair in zip(before[:, vary].T, after[:, vary].T)], axis=0)
 
 
+def with_shuffled_change(first, last, random):
+    """Returns the array `first` with its change to `last`, in an order that `random` shuffles."""
+    return first + random.permutation(np.ravel(last - first)).reshape(first.shape)
+
+
 def shuffled(before, after, seed):
     """Returns a DoubleConv: `before`, with the changes to `after` shuffled within each variable."""
     random, network = np.random.default_rng(seed), DoubleConv()
     of_all = zip(network.trainable_variables, before.trainable_variables, after.trainable_variables)
     for variable, first, last in of_all:
-        moved = random.permutation(np.ravel(last.numpy() - first.numpy()))
-        variable.assign(first + moved.reshape(first.shape))
+        variable.assign(with_shuffled_change(first.numpy(), last.numpy(), random))
     return network
 
 

@@ -27,8 +27,8 @@ FROZEN_FILTERS = Change(
 FROZEN_DOUBLED = Change(
     "single",
     "single-frozen-filters-doubled",
-    "filters frozen, twice as large: as large as trained ones",
-    "フィルターを初期値の 2 倍に固定する(大きさは学習後と同じくらい)",
+    "filters frozen, twice as large: as trained ones are after 1,001 steps",
+    "フィルターを初期値の 2 倍に固定する(大きさは 1,001 ステップ学習した後と同じくらい)",
 )
 WITHOUT_THRESHOLD = Change(
     "single", "single-without-threshold", "0 in place of 0.2", "0.2 を 0 にする"

@@ -12,6 +12,7 @@ import numpy as np
 import common
 from double_conv import DoubleConv
 from experiments.both_networks import parser, trained_networks
+from experiments.changes import with_shuffled_change
 from experiments.network_pictures import INDEX
 from experiments.one_patch import BY_HAND, FILTER
 from single_conv import SingleConv
@@ -74,25 +75,24 @@ def print_directions(trained, initial):
     The controls: random filters as large as the trained ones, because the 0.2 leaves little of
     small ones; and the changes that training made, added in a shuffled order.
     """
-    start, network = initial.W_conv1.numpy(), SingleConv()
-    change = trained.W_conv1.numpy() - start
+    start, end, network = initial.W_conv1.numpy(), trained.W_conv1.numpy(), SingleConv()
 
     def responses_with(filters):
         network.W_conv1.assign(filters)
         return responses(network)
 
     starts = [SingleConv(seed).W_conv1.numpy() for seed in range(1, 11)]
-    ratio = np.std(start + change) / np.std(start)
+    ratio = np.std(end) / np.std(start)
     for factor in 1, ratio:
         counts = [np.sum(directions(responses_with(factor * W)) != "any") for W in starts]
         counts = " ".join(map(str, counts))
         print(f"random filters, times {factor:.2f}, with a direction, seeds 1 to 10: {counts}")
 
-    generator = np.random.default_rng(1)
-    shuffled = [generator.permutation(change.ravel()).reshape(change.shape) for _ in range(100)]
+    random = np.random.default_rng(1)
+    shuffled = [with_shuffled_change(start, end, random) for _ in range(100)]
     before = responses(initial)
-    for name, changes in ("as trained", [change]), ("changes shuffled, mean of 100", shuffled):
-        after = [responses_with(start + each) for each in changes]
+    for name, ends in ("as trained", [end]), ("changes shuffled, mean of 100", shuffled):
+        after = [responses_with(filters) for filters in ends]
         other = np.mean([directions(each) != directions(before) for each in after]) * 16
         strongest = np.max(list(before.values()), axis=0)
         up = np.mean([np.max(list(each.values()), axis=0) > strongest for each in after]) * 16
