@@ -20,9 +20,11 @@ def parser(description):
 
 def trained_networks(args):
     """Returns the first network after 1,001 steps, the second one, restored, and the DataSets."""
-    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+    # Before the data: a missing checkpoint should not cost a download.
     double = DoubleConv()
-    checkpoints.restore(double, args.checkpoint)
+    trained_on = checkpoints.restore(double, args.checkpoint)
+    mnist = input_data.read_data_sets(args.data_dir, args.dataset)
+    checkpoints.warn_if_other_data(args.checkpoint, trained_on, mnist.name)
     single = SingleConv()
     for _ in terminal.progress(range(STEPS)):
         single.train_step(*mnist.train.next_batch(single_conv.batch_size))

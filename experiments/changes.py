@@ -89,12 +89,12 @@ def main():
         before, another = (seeds.untrained(experiment, s) for s in (seed, seed + 1))
         control = shuffled(before, after, seed)
         first = [experiment, seed, seeds.last_step(experiment, args)]
-        accuracies = (f"{common.accuracy_on(net, mnist.test):.4f}" for net in (after, control))
-        shuffled_csv = args.results / "shuffled.csv"
-        seeds.append(shuffled_csv, SHUFFLED, [[*first, *accuracies]], args.bfloat16)
+        accuracies = [f"{common.accuracy_on(net, mnist.test):.4f}" for net in (after, control)]
         controls = {", changes shuffled": control, ", another start": another}
         rows = [[*first, *row] for row in changes(before, after, controls, mnist.test.images)]
-        seeds.append(path, COLUMNS, rows, args.bfloat16)
+        shuffled_csv = args.results / "shuffled.csv"
+        seeds.append(shuffled_csv, SHUFFLED, [[*first, *accuracies]], args.bfloat16)
+        seeds.append(path, COLUMNS, rows, args.bfloat16)  # last: it tells that a seed is done
         terminal.print_stdout(f"seed {seed}: done")
 
 

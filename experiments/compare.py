@@ -13,6 +13,7 @@ step itself.
 Example:
     python -m experiments.compare single single-without-abs
     python -m experiments.compare single single-without-abs --curves curves.png
+    python -m experiments.compare single single-mean --results experiments/results  # published
 """
 
 import shlex
@@ -31,7 +32,7 @@ def read(experiment, folder=None, column="mean_of_five"):
     """Returns {(machine, step): {seed: accuracy}} of an experiment, {} if it has no file.
 
     A machine is a CPU, with its cores, and a precision, as text. The folder is PUBLISHED by
-    default, as in all that follows.
+    default.
     """
     curves = {}
     for row in seeds.rows((folder or seeds.PUBLISHED) / f"{experiment}.csv"):
@@ -49,8 +50,7 @@ class Paired(NamedTuple):
     after: float  # mean accuracy
     mean: float  # of the differences
     error: float  # the mean's standard error: the differences' standard deviation / √seeds
-    t: float  # mean / error
-    p: float  # how often luck alone would give a t at least this far from 0
+    p: float  # how often luck alone would give a mean / error at least this far from 0
     worse: int  # seeds whose accuracy is lower after than before
 
 
@@ -62,9 +62,9 @@ def paired_test(before, after):
     means = before.mean(), after.mean(), change.mean()
     worse = int(np.sum(change < 0))
     if np.ptp(change) == 0:  # one seed, or the same for all: no error can be estimated
-        return Paired(len(both), *means, np.nan, np.nan, np.nan, worse)
-    t, p = stats.ttest_1samp(change, 0)
-    return Paired(len(both), *means, stats.sem(change), t, p, worse)
+        return Paired(len(both), *means, np.nan, np.nan, worse)
+    p = stats.ttest_1samp(change, 0).pvalue
+    return Paired(len(both), *means, stats.sem(change), p, worse)
 
 
 def difference(test):
@@ -120,7 +120,9 @@ def tests_of(before, after, folder):
         if sides[0].keys() & sides[1].keys():
             tests[key] = paired_test(*sides)
     if not tests:
-        advice = "train both with the same seeds, on the same machine and in the same precision"
+        advice = (
+            "train both on one machine and in one precision, in a --results folder of their own"
+        )
         raise terminal.Failure(f"{before} and {after} have nothing in common; {advice}")
     return tests
 
@@ -161,11 +163,11 @@ def lines(curve):
     steps, line = sorted(curve), []
     for step, following in zip(steps, [*steps[1:], None]):
         line.append(step)
-        if following is None or curve[step].keys() != curve[following].keys():
+        next_seeds = curve[following].keys() if following is not None else set()
+        if curve[step].keys() != next_seeds:
             of_all = set.intersection(*(set(curve[s]) for s in line))
-            if of_all:
-                yield {s: np.mean([curve[s][seed] for seed in of_all]) for s in line}
-            line = [step]
+            yield {s: np.mean([curve[s][seed] for seed in of_all]) for s in line}
+            line = [step] if curve[step].keys() & next_seeds else []
 
 
 @figures.in_default_style
@@ -210,14 +212,13 @@ def curve_on(machine, experiment, folder=None):
 
 def in_common(curves):
     """Returns the curves without the steps and seeds that not all of them have."""
-    steps = sorted(set.intersection(*map(set, curves.values())))
-    seeds_at = {
-        step: set.intersection(*(set(curve[step]) for curve in curves.values())) for step in steps
-    }
-    return {
-        name: {step: {seed: curve[step][seed] for seed in sorted(seeds_at[step])} for step in steps}
-        for name, curve in curves.items()
-    }
+    found = {name: {} for name in curves}
+    for step in sorted(set.intersection(*map(set, curves.values()))):
+        of_all = set.intersection(*(set(curve[step]) for curve in curves.values()))
+        if of_all:
+            for name, curve in curves.items():
+                found[name][step] = {seed: curve[step][seed] for seed in sorted(of_all)}
+    return found
 
 
 def options():

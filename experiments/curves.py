@@ -6,8 +6,6 @@ Example:
     python -m experiments.curves /tmp/cnn_single/RUN /tmp/cnn/RUN
 """
 
-from pathlib import Path
-
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -19,7 +17,8 @@ from support.quiet import plt, tf
 def read_run(folder, tag):
     """Returns the steps and values of a scalar in a run's folder."""
     if not folder.is_dir():
-        raise terminal.Failure(f"{folder}: no such run; give the folder printed after `curves:`")
+        advice = "give the folders that runs on MNIST print after `curves:`, single_conv.py's first"
+        raise terminal.Failure(f"{folder}: no such run; {advice}")
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     if tag not in events.Tags()["tensors"]:
         raise terminal.Failure(f"{folder} has no scalar {tag}; give a training script's run")
@@ -65,12 +64,15 @@ def draw(runs):
 
 def main():
     parser = terminal.parser(__doc__)
-    parser.add_argument("runs", nargs=2, type=terminal.path, metavar="RUN")
+    for name in "single", "double":
+        text = f"folder of a run of {name}_conv.py on MNIST"
+        parser.add_argument(name, type=terminal.path, metavar="RUN", help=text)
     figures.add_figure_dir(parser, default=MY_RESULTS)
     args = parser.parse_args()
     path = args.figure_dir / "curves.png"
     figures.check_png(path, "--figure-dir")
-    figures.save([draw(map(Path.resolve, args.runs))], [path], dpi=110)
+    runs = args.single.resolve(), args.double.resolve()
+    figures.save([draw(runs)], [path], dpi=110)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from support import terminal
 
 EXPERIMENTS = ["single", "single-without-abs"]
 COUNTS = ["dead_at_start", "rare_at_start", "dead_at_end", "rare_at_end"]
-COLUMNS = ["experiment", "seed", "step", *COUNTS, "test_accuracy"]
+COLUMNS = ["experiment", "seed", "step", *COUNTS]
 
 
 def count(network, images):
@@ -39,8 +39,7 @@ def main():
     for experiment, seed, after, mnist in seeds.networks(EXPERIMENTS, path, args):
         before, images = seeds.untrained(experiment, seed), mnist.test.images
         counts = [*count(before, images), *count(after, images)]
-        step = seeds.last_step(experiment, args)
-        row = [experiment, seed, step, *counts, f"{common.accuracy_on(after, mnist.test):.4f}"]
+        row = [experiment, seed, seeds.last_step(experiment, args), *counts]
         seeds.append(path, COLUMNS, [row], args.bfloat16)
         terminal.print_stdout(" ".join(map(str, row)))
 

@@ -1,7 +1,6 @@
 """Counts what the guide states about the trained filters and the mistakes, and prints it.
 
-The first network is trained here, with seed 1; the second is restored from the checkpoint of a run
-of double_conv.py with seed 1.
+The first network is trained here, with seed 1; the second is restored from a checkpoint.
 
 Example:
     python -m experiments.filters train_data-20000
@@ -10,7 +9,6 @@ Example:
 import numpy as np
 
 import common
-from double_conv import DoubleConv
 from experiments.both_networks import parser, trained_networks
 from experiments.changes import with_shuffled_change
 from experiments.network_pictures import INDEX
@@ -76,6 +74,7 @@ def print_directions(trained, initial):
     small ones; and the changes that training made, added in a shuffled order.
     """
     start, end, network = initial.W_conv1.numpy(), trained.W_conv1.numpy(), SingleConv()
+    num_filters = start.shape[-1]
 
     def responses_with(filters):
         network.W_conv1.assign(filters)
@@ -91,12 +90,14 @@ def print_directions(trained, initial):
     random = np.random.default_rng(1)
     shuffled = [with_shuffled_change(start, end, random) for _ in range(100)]
     before = responses(initial)
+    strongest = np.max(list(before.values()), axis=0)
     for name, ends in ("as trained", [end]), ("changes shuffled, mean of 100", shuffled):
         after = [responses_with(filters) for filters in ends]
-        other = np.mean([directions(each) != directions(before) for each in after]) * 16
-        strongest = np.max(list(before.values()), axis=0)
-        up = np.mean([np.max(list(each.values()), axis=0) > strongest for each in after]) * 16
-        print(f"{name}: another direction {other:.1f}, strongest response stronger {up:.1f} of 16")
+        other = np.mean([directions(each) != directions(before) for each in after]) * num_filters
+        up = np.mean([np.max(list(each.values()), axis=0) > strongest for each in after])
+        up *= num_filters
+        counts = f"another direction {other:.1f}, strongest response stronger {up:.1f}"
+        print(f"{name}: {counts} of {num_filters}")
 
 
 def print_likeness(trained, initial):
@@ -124,11 +125,6 @@ def shares(maps, part):
     return " ".join(share(maps[:, :, k][part], maps[:, :, k]) for k in range(maps.shape[-1]))
 
 
-def correlation(a, b):
-    """Returns the correlation of two variables' weights, as text."""
-    return f"{np.corrcoef(a.numpy().ravel(), b.numpy().ravel())[0, 1]:.2f}"
-
-
 def print_single(trained, test):
     """Prints the guide's numbers for the first network; filters are counted from 1."""
     images, initial = test.images[:100], SingleConv()
@@ -136,7 +132,8 @@ def print_single(trained, test):
         sums = np.abs(common.conv2d(images.reshape(-1, 28, 28, 1), network.W_conv1))
         print(f"removed by 0.2, {name}: {share((sums > 0) & (sums <= 0.2), sums > 0)}")
         print(f"zeros in h_conv1, {name}: {np.mean(network(images).h_conv1 == 0):.0%}")
-    print(f"correlation of W_conv1: {correlation(trained.W_conv1, initial.W_conv1)}")
+    both = (network.W_conv1.numpy().ravel() for network in (trained, initial))
+    print(f"correlation of W_conv1: {np.corrcoef(*both)[0, 1]:.2f}")
     print_responses(initial, "random")
     print_responses(trained, "trained")
     print_directions(trained, initial)
@@ -160,10 +157,6 @@ def print_single(trained, test):
 
 def print_double(trained, test):
     """Prints the guide's numbers for the second network."""
-    initial = DoubleConv()
-    for name in "W_conv1", "W_conv2", "W_fc1":
-        both = getattr(trained, name), getattr(initial, name)
-        print(f"correlation of {name}: {correlation(*both)}")
     print_responses(trained, "trained")
 
     h_pool1, W = trained(test.images[:50]).h_pool1, trained.W_conv2

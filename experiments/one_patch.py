@@ -1,9 +1,9 @@
 """Prints the guide's two examples by hand: a filter slides over a 7; a weight gets its gradient.
 
 The filter of the first example is made by hand, and the digit is the first of the test set. The
-gradient is that of the first training batch, in which the first network (seed 1) is still as random
-as it starts: by the chain rule, layer by layer, and by tf.GradientTape. Also draws slide.png, the
-first example.
+gradient is that of the first training digit, by the chain rule, layer by layer, and by
+tf.GradientTape, and then that of its batch, while the first network (seed 1) is still as random as
+it starts. Also draws slide.png, the first example.
 
 Example:
     python -m experiments.one_patch
@@ -58,9 +58,9 @@ def slide(image, weights):
     return (patches(image) * weights).sum((2, 3))
 
 
-def W_conv1(network, which=FILTER - 1):
-    """Returns the weights of FILTER, [5, 5], or of other filters."""
-    return network.W_conv1.numpy()[:, :, 0, which]
+def W_conv1(network):
+    """Returns the weights of FILTER, [5, 5]."""
+    return network.W_conv1.numpy()[:, :, 0, FILTER - 1]
 
 
 def sums(network, image):
@@ -185,25 +185,27 @@ def print_way_back(network, image, label):
     print_weights(f"ink around row {i}, column {j}", patches(image)[i, j])
     print_weights(f"weights of filter {FILTER} before training", W_conv1(network))
 
+    forward = {
+        "`c = conv2d(x_image, W_conv1)`": sums(network, image)[i, j],
+        "`h_conv1 = relu(abs(c) - 0.2)`": h.h_conv1[i, j, FILTER - 1],
+        "`h_pool1 = max_pool_2x2(h_conv1)`": h.h_pool1[i // 2, j // 2, FILTER - 1],
+        "`h_fc1 = relu(matmul(h_pool1_flat, W_fc1) + b_fc1)`": h.h_fc1[m],
+        "`logits = matmul(h_fc1, W_fc2) + b_fc2`": h.logits[digit],
+    }
+    backward = {
+        "`d_c = d_h_conv1 * (h_conv1 > 0) * sign(c)`": back.d_c[i, j],
+        "`d_h_conv1 = unpool(d_h_pool1, h_conv1)`": back.d_h_conv1[i, j],
+        "`d_h_pool1 = W_fc1 @ (d_h_fc1 * (h_fc1 > 0))`": back.d_h_pool1[i // 2, j // 2],
+        "`d_h_fc1 = W_fc2 @ d_logits`": back.d_h_fc1[m],
+        "`d_logits = y_conv - label`": back.d_logits[digit],
+    }
     rows = [
-        ["`c = conv2d(x_image, W_conv1)`", sums(network, image)[i, j]]
-        + ["`d_c = d_h_conv1 * (h_conv1 > 0) * sign(c)`", back.d_c[i, j]],
-        ["`h_conv1 = relu(abs(c) - 0.2)`", h.h_conv1[i, j, FILTER - 1]]
-        + ["`d_h_conv1 = unpool(d_h_pool1, h_conv1)`", back.d_h_conv1[i, j]],
-        ["`h_pool1 = max_pool_2x2(h_conv1)`", h.h_pool1[i // 2, j // 2, FILTER - 1]]
-        + ["`d_h_pool1 = W_fc1 @ (d_h_fc1 * (h_fc1 > 0))`", back.d_h_pool1[i // 2, j // 2]],
-        ["`h_fc1 = relu(matmul(h_pool1_flat, W_fc1) + b_fc1)`", h.h_fc1[m]]
-        + ["`d_h_fc1 = W_fc2 @ d_logits`", back.d_h_fc1[m]],
-        ["`logits = matmul(h_fc1, W_fc2) + b_fc2`", h.logits[digit]]
-        + ["`d_logits = y_conv - label`", back.d_logits[digit]],
-        ["`y_conv = softmax(logits)`", h.y_conv[digit], "", None],
+        [left, f"{x:.4f}", right, f"{d:.4f}"]
+        for (left, x), (right, d) in zip(forward.items(), backward.items())
     ]
-    rows = [
-        ["" if x is None else x if isinstance(x, str) else f"{x:.4f}" for x in row] for row in rows
-    ]
-    print_table(
-        "way-back", ["forward, from top to bottom", "", "back, from bottom to top", ""], rows
-    )
+    rows.append(["`y_conv = softmax(logits)`", f"{h.y_conv[digit]:.4f}", "", ""])
+    columns = ["forward, from top to bottom", "", "back, from bottom to top", ""]
+    print_table("way-back", columns, rows)
     print(f"\nfeature {m + 1}; features above 0: {np.count_nonzero(h.h_fc1)}")
     print(f"positions that pass something back: {np.count_nonzero(back.d_c)} of {back.d_c.size}")
     here = back.d_c[i, j] * patches(image)[i, j, 0, 4]
@@ -224,13 +226,13 @@ def print_first_steps(network, images, labels, train):
     print(f"\nits weight at the upper right: {upper_right.sum():.2f}")
     print(f"digits for which it is positive, negative, 0: {signs(upper_right)}")
 
-    start, moved = W_conv1(network, slice(None)), {}
+    start, moved = network.W_conv1.numpy(), {}
     for step in range(1, 1002):
         network.train_step(images, labels)
         if step in (1, 10, 100, 1001):
-            moved[step] = W_conv1(network, slice(None)) - start
+            moved[step] = network.W_conv1.numpy() - start
         images, labels = train.next_batch(batch_size)
-    end = W_conv1(network, slice(None))
+    end = network.W_conv1.numpy()
     for step, change in moved.items():
         r = np.corrcoef(change.ravel(), moved[1001].ravel())[0, 1]
         print(f"correlation of all filters' change after {step} steps with the last: {r:.2f}")

@@ -49,7 +49,7 @@ def read(path):
 
 
 def final_loss(curve):
-    """Returns the mean loss of a curve's last 500 steps; a rate that diverges has none."""
+    """Returns the mean loss of a curve's last 500 steps, infinite for a rate that diverges."""
     steps, values = curve
     mean = values[steps > steps[-1] - LAST].mean()
     return mean if np.isfinite(mean) else np.inf

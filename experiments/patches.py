@@ -42,7 +42,10 @@ def alikeness(nine):
 
 
 def with_ink(images, seed):
-    """Returns random patches with ink in the middle, as patches_of_both_layers does."""
+    """Returns random patches of images [n, 784] with ink in the middle.
+
+    They have patches_of_both_layers's shapes: [32, 9, 5, 5] and [64, 9, 14, 14].
+    """
     random = np.random.default_rng(seed)
 
     def at_random(stride, count):
@@ -121,6 +124,9 @@ def main():
     args = parser.parse_args()
     picture = args.figure_dir / "patches_control.png"
     figures.check_png(picture, "--figure-dir")
+    if args.the_posts:  # before the training: a typo should not cost hours
+        the_posts = DoubleConv()
+        checkpoints.restore(the_posts, args.the_posts)
     test = input_data.read_data_sets(args.data_dir, "mnist").test
     path, first = args.results / "patches.csv", args.seeds[0]
     step = seeds.last_step("double", args)
@@ -139,12 +145,10 @@ def main():
         if seed == first:
             figure = draw(untrained[1][:SHOWN], trained[1][:SHOWN], seed, step)
             figures.save([figure], [picture], dpi=150)
-    if args.the_posts and THE_POSTS in [row["network"] for row in seeds.rows(path)]:
+    if args.the_posts and seeds.rows_with(path, network=THE_POSTS):
         terminal.print_stderr(f"{THE_POSTS}: already in {path}")
     elif args.the_posts:
-        network = DoubleConv()
-        checkpoints.restore(network, args.the_posts)
-        layers = patches_of_both_layers(network, test.images)
+        layers = patches_of_both_layers(the_posts, test.images)
         seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", "", layers), bfloat16=False)
 
 

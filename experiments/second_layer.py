@@ -49,10 +49,7 @@ def mistakes_without(network, h_pool2, labels):
 
 
 def auc(responses, labels):
-    """Returns the AUC of each digit against all others, for responses [n, filters] to n digits.
-
-    The array is float [10, filters]; [10], if the responses are one filter's, [n].
-    """
+    """Returns each digit's AUC against all others, [10, filters], for responses [n, filters]."""
     aucs = []
     for digit in range(10):
         mine, others = responses[labels == digit], responses[labels != digit]

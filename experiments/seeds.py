@@ -37,7 +37,8 @@ SAVE_EVERY = 1000  # steps
 def measured_at(step):
     """Returns the steps whose accuracies' mean is taken for this one: at 96, 97, 98, 99 and 100%.
 
-    From one step to the next, an accuracy jumps by up to half a per cent.
+    From one step to the next, an accuracy jumps by up to half a per cent. Below step 100, some of
+    the five are the same.
     """
     return sorted({step - step * k // 100 for k in range(5)})
 
@@ -182,7 +183,9 @@ def add_options(parser, default):
 def add_result_options(parser):
     """Adds the options that tell which folder the results go to, and their precision."""
     parser.add_argument(
-        "--bfloat16", action="store_true", help="train as double_conv.py --bfloat16"
+        "--bfloat16",
+        action="store_true",
+        help="train as double_conv.py --bfloat16, with a --results folder of its own",
     )
     add_results(parser)
 

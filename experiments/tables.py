@@ -159,8 +159,7 @@ def numbers():
 
 
 def accuracies():
-    """Every experiment: its seeds, their mean and spread, at its last step and at the post's."""
-    columns = ["experiment", "last step", "seeds", "mean ± standard deviation", "lowest to highest"]
+    """Every experiment: its seeds, their mean and spread, after 1,001 steps and at its last one."""
     table = []
     for name, experiment in seeds.EXPERIMENTS.items():
         for (machine, step), of_seeds in sorted(compare.read(name).items()):
@@ -169,6 +168,7 @@ def accuracies():
                 extremes = f"{min(values):.4f} to {max(values):.4f}"
                 spread = mean_and_deviation(values)
                 table.append([name, f"{step:,}", str(len(values)), spread, extremes, machine])
+    columns = ["experiment", "last step", "seeds", "mean ± standard deviation", "lowest to highest"]
     return [*columns, "machine"], table
 
 
@@ -287,7 +287,6 @@ def shifts(names, step, paired=False):
 
 def dead_filters():
     """How many filters are dead or rare, with abs and without, before and after training."""
-    columns = ["", "steps", "seeds", "dead at the start", "dead at the end", "rare at the start"]
     table = []
     for step in "1000", "10000":
         for name, label in ("single", "the first network"), ("single-without-abs", "without `abs`"):
@@ -298,7 +297,8 @@ def dead_filters():
             )
             cells = [f"{count} / {16 * len(mine)}" for count in counts]
             table.append([label, f"{int(step) + 1:,}", f"{len(mine)}", *cells])
-    return [*columns, "rare at the end"], table
+    columns = ["", "steps", "seeds", "dead at the start", "dead at the end"]
+    return [*columns, "rare at the start", "rare at the end"], table
 
 
 def dropout():
@@ -309,7 +309,6 @@ def dropout():
     own.
     """
     labels = {"double": "with dropout", "double-without-dropout": "without dropout"}
-    columns = ["", "which seeds", "training digits misread, of 55,000: median", "lowest to highest"]
     table, test = [], {}  # {(experiment, seed): mean test accuracy}
     for name, label in labels.items():
         mine = rows("training_accuracy", experiment=name)
@@ -328,6 +327,7 @@ def dropout():
         )
         cells = difference(compare.paired_test(*sides))
         table.append(["difference", f"{first}–{last}", "", "", *cells])
+    columns = ["", "which seeds", "training digits misread, of 55,000: median", "lowest to highest"]
     return [*columns, "test accuracy, mean of the five checkpoints", "by luck"], table
 
 
@@ -419,7 +419,7 @@ TABLES = {
     "frozen": lambda: after_one_step(comparisons.FROZEN),
     "shifts": lambda: shifts(["dense-16", "single"], 1000),
     "shifts-10001": lambda: shifts(
-        ["single", "single-upper-left", "single-mean", "dense-64"], 10000, True
+        ["single", "single-upper-left", "single-mean", "dense-64"], 10000, paired=True
     ),
     "shifts-double": lambda: shifts(["double"], 20000),
     "dead-filters": dead_filters,

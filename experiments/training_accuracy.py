@@ -12,7 +12,6 @@ Example:
 import common
 from experiments import seeds
 from support import checkpoints, terminal
-from support.quiet import tf
 
 COLUMNS = ["experiment", "seed", "step", "training_accuracy", "test_accuracy"]
 
@@ -27,7 +26,7 @@ def main():
         kept = checkpoints.list_checkpoints(seeds.folder_of(experiment, seed, args))
         new_rows = []
         for checkpoint in reversed(kept):  # from the oldest to the newest
-            tf.train.Checkpoint(network=network).read(str(checkpoint)).expect_partial()
+            checkpoints.restore(network, checkpoint)
             step = checkpoint.name.rpartition("-")[2]
             training, test = (common.accuracy_on(network, d) for d in (mnist.train, mnist.test))
             # Five digits: one of 55,000 is 0.00002.

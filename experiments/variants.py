@@ -19,6 +19,7 @@ class Frozen:
     @property
     def trainable_variables(self):
         stay = [getattr(self, name) for name in self.frozen]
+        # `in` would compare them with ==, which tf.Variable does number by number.
         return [v for v in super().trainable_variables if not any(v is other for other in stay)]
 
 

@@ -21,7 +21,6 @@ def test_paired_test_takes_the_seeds_that_both_have():
     np.testing.assert_allclose((test.before, test.after), (0.97, 0.9615))
     np.testing.assert_allclose(test.mean, CHANGE.mean())
     np.testing.assert_allclose(test.error, ERROR)
-    np.testing.assert_allclose(test.t, CHANGE.mean() / ERROR)
     np.testing.assert_allclose(test.p, 2 * stats.t.sf(abs(CHANGE.mean()) / ERROR, df=3))
 
 
@@ -89,7 +88,7 @@ def test_curves_are_drawn_of_the_seeds_that_both_have_if_asked_for(
     ("names", "message"),
     [
         (("single", "double"), "has no results of double; run python -m experiments.seeds double"),
-        (("dense-16", "single"), "dense-16 and single have nothing in common; train both with"),
+        (("dense-16", "single"), "dense-16 and single have nothing in common; train both on"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(names, message, run, results, write_accuracies):
@@ -142,3 +141,14 @@ def test_a_line_joins_means_of_the_same_seeds():
         {20: 0.6, 30: 0.7, 40: 0.8},
     ]
     assert list(compare.lines({10: {1: 0.5}})) == [{10: 0.5}]
+    other_seeds = {10: {1: 0.5}, 20: {3: 0.6}, 30: {3: 0.7}}
+    assert list(compare.lines(other_seeds)) == [{10: 0.5}, {20: 0.6, 30: 0.7}]
+
+
+def test_curves_have_the_steps_and_seeds_that_all_have():
+    one = {10: {1: 0.5}, 20: {1: 0.6, 2: 0.7}, 30: {1: 0.7}}
+    other = {10: {3: 0.5}, 20: {2: 0.8, 3: 0.7}}
+    assert compare.in_common({"one": one, "other": other}) == {
+        "one": {20: {2: 0.7}},
+        "other": {20: {2: 0.8}},
+    }

@@ -33,4 +33,3 @@ def test_rows_are_counts_of_each_seed_before_and_after_training_on_the_test_digi
         assert float(row["dead_at_start"]) == start.W_fc2[0, 0]
         assert float(row["dead_at_end"]) == trained[seed].at(14).W_fc2[0, 0]
         assert row["rare_at_start"] == row["rare_at_end"] == "500"
-        assert row["test_accuracy"] == f"{trained[seed].test_accuracy(14):.4f}"

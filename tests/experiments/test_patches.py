@@ -34,7 +34,9 @@ def test_rows_and_picture_are_those_of_each_seeds_untrained_and_trained_network(
     monkeypatch.setattr(figures, "save", lambda figures, paths, dpi: figures_drawn.extend(figures))
     command = ["--seeds", "1-2", "--steps", 0, "--data-dir", few_digits]
     command += ["--results", tmp_path, "--figure-dir", tmp_path]
-    command += ["--the-posts", tmp_path / "networks" / "double-1-0" / "train_data-0"]
+    posts = DoubleConv(3)
+    path = tf.train.Checkpoint(network=posts).write(str(tmp_path / "posts"))
+    command += ["--the-posts", path]
     for _ in range(2):
         run(patches, *command)
 
@@ -52,8 +54,8 @@ def test_rows_and_picture_are_those_of_each_seeds_untrained_and_trained_network(
         }.items():
             expected[network, f"{seed}", "1"], expected[network, f"{seed}", "2"] = both
             shown[network, seed] = both[1][:8]
-    for layer in "12":
-        expected["the post's", "", layer] = expected["trained", "1", layer]
+    of_posts = patches_of_both_layers(posts, images)
+    expected["the post's", "", "1"], expected["the post's", "", "2"] = of_posts
     del expected["random weights", "1", "1"], expected["random weights", "2", "1"]
 
     found = {}
@@ -80,6 +82,8 @@ def test_controls_are_patches_with_ink_in_the_middle_and_those_that_random_weigh
     assert layer2.shape == (64, 9, 14, 14)
     assert layer1[:, :, 2, 2].all()
     assert layer2[:, :, 6, 6].all()
+    assert np.any(layer1[0] != layer1[1])
+    assert np.any(layer2[0] != layer2[1])
     W = tf.random.Generator.from_seed(1, alg="philox").truncated_normal([14, 14, 1, 64], stddev=0.1)
     digits = np.pad(images.reshape(-1, 28, 28), [(0, 0), (6, 6), (6, 6)])
     windows = np.lib.stride_tricks.sliding_window_view(digits, (14, 14), (1, 2))[:, ::2, ::2]

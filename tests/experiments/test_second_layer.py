@@ -35,7 +35,7 @@ def test_mistakes_are_those_of_the_network_and_of_the_network_without_a_filter(d
 
 
 def test_auc_is_the_share_of_pairs_in_which_the_digit_is_stronger():
-    responses = np.array([3, 1, 2, 0, 2, -1, -1, -1, -1, -1, -1, -1])
+    responses = np.array([3, 1, 2, 0, 2, -1, -1, -1, -1, -1, -1, -1])[:, None]  # of one filter
     labels = np.array([7, 7, 5, 5, 3, 0, 1, 2, 4, 6, 8, 9])
     found = second_layer.auc(responses, labels)
     assert found[7] == (10 + 8) / 20  # 3 beats all ten others; 1 does not beat 2 and 2

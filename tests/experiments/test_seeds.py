@@ -120,14 +120,17 @@ def test_a_trained_network_whose_rows_are_gone_is_reported(run, command, tmp_pat
         run(seeds, *command, "--seeds", "1", "--steps", "0")
 
 
-@pytest.mark.parametrize("name", ["a[1]", "file/results"])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("a[1]", "takes this path for a pattern"), ("file/results", "choose another --results$")],
+)
 def test_results_that_cannot_be_written_are_refused_before_training(
-    name, run, command, tmp_path, monkeypatch
+    name, message, run, command, tmp_path, monkeypatch
 ):
     """Promise 4."""
     (tmp_path / "file").touch()
     monkeypatch.setattr(seeds, "trained", None)
-    with pytest.raises(Failure, match="takes this path for a pattern|choose another --results$"):
+    with pytest.raises(Failure, match=message):
         run(seeds, *command, "--seeds", "1", "--results", tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

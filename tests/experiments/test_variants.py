@@ -148,14 +148,17 @@ def test_without_pooling_the_upper_left_or_the_mean_stays(digits):
 def test_a_rung_has_the_layers_that_its_name_tells(make, shapes, digits):
     network = make(1)
     assert {name: getattr(network, name).shape for name in shapes} == shapes
+    random = np.random.default_rng(0)
+    for name in "b_conv1", "b_fc1", "b_fc2":  # they are 0 before training
+        if hasattr(network, name):
+            getattr(network, name).assign(random.normal(size=getattr(network, name).shape))
     inputs = digits[0]
     if "W_conv1" in shapes:
         h = sums(network, inputs)
-        if not hasattr(network, "b_conv1"):  # it is 0 before training
-            h = np.abs(h) - np.float32(0.2)
+        h = h + network.b_conv1 if hasattr(network, "b_conv1") else np.abs(h) - np.float32(0.2)
         inputs = common.max_pool_2x2(np.maximum(h, 0)).numpy().reshape(len(inputs), -1)
-    h_fc1 = np.maximum(inputs @ network.W_fc1.numpy(), 0)
-    expected = h_fc1 @ network.W_fc2.numpy()
+    h_fc1 = np.maximum(inputs @ network.W_fc1.numpy() + network.b_fc1, 0)
+    expected = h_fc1 @ network.W_fc2.numpy() + network.b_fc2
     np.testing.assert_allclose(network(digits[0]).logits, expected, rtol=1e-4, atol=1e-4)
 
 
