@@ -5,8 +5,8 @@ the standard deviation at the start, that of the change, and the correlation of 
 Two controls take the trained network's place: one in which the same changes are shuffled among each
 variable's numbers (what does their size alone do?), and the random start of the next seed (how
 alike are two networks that have nothing in common?). Appends rows to RESULTS/changes.csv, and the
-test accuracy of the trained network and of the shuffled one to RESULTS/shuffled.csv. Seeds that are
-there already are left out, and what experiments.seeds has trained is not trained again.
+test accuracies at the start, trained, and with shuffled changes to RESULTS/shuffled.csv. Seeds that
+are there already are left out, and what experiments.seeds has trained is not trained again.
 
 Example:
     python -m experiments.changes --seeds 1-3
@@ -21,7 +21,8 @@ from support import terminal
 
 NUMBERS = ["what", "deviation_at_start", "deviation_of_change", "correlation"]
 COLUMNS = ["experiment", "seed", "step", *NUMBERS]
-SHUFFLED = ["experiment", "seed", "step", "test_accuracy", "test_accuracy_shuffled"]
+ACCURACIES = ["test_accuracy_at_start", "test_accuracy", "test_accuracy_shuffled"]
+SHUFFLED = ["experiment", "seed", "step", *ACCURACIES]
 
 
 def computed(network, images):
@@ -89,7 +90,8 @@ def main():
         before, another = (seeds.untrained(experiment, s) for s in (seed, seed + 1))
         control = shuffled(before, after, seed)
         first = [experiment, seed, seeds.last_step(experiment, args)]
-        accuracies = [f"{common.accuracy_on(net, mnist.test):.4f}" for net in (after, control)]
+        three = before, after, control
+        accuracies = [f"{common.accuracy_on(network, mnist.test):.4f}" for network in three]
         controls = {", changes shuffled": control, ", another start": another}
         rows = [[*first, *row] for row in changes(before, after, controls, mnist.test.images)]
         shuffled_csv = args.results / "shuffled.csv"

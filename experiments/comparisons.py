@@ -51,17 +51,14 @@ HALVED = Change(
     "`h_conv1` halved, the control",
     "`h_conv1` を半分にする(対照)",
 )
-NO_FILTERS_FOR_FROZEN = Change(
-    "single-frozen-filters-doubled",
-    "dense-16",
-    "no filters in place of these",
-    "そのフィルターを外す(畳み込みなし)",
+WITHOUT_FILTERS = Change(
+    "single", "dense-16", "no filters: 784 → 16 → 10", "フィルターをすべて外す: 784 → 16 → 10"
 )
 AS_MANY_PARAMETERS = Change(
-    "single-frozen-filters-doubled",
+    "single",
     "dense-64",
-    "64 features in place of these: as many parameters",
-    "その代わりに、特徴変数を 64 個にする(パラメーターの数は同じ)",
+    "no filters, but as many parameters: 784 → 64 → 10",
+    "フィルターをすべて外し、パラメーターの数は保つ: 784 → 64 → 10",
 )
 CONTROLS = [HALVED, DOUBLED]
 FIRST_NETWORK = [
@@ -80,7 +77,7 @@ FIRST_NETWORK = [
     FOUR_FILTERS,
     FROZEN_FILTERS,
     FROZEN_DOUBLED,
-    NO_FILTERS_FOR_FROZEN,
+    WITHOUT_FILTERS,
     AS_MANY_PARAMETERS,
 ]
 # Both sides have or lack something else, too. In results.md, which is not in Japanese.
@@ -125,7 +122,7 @@ CARRIED_ON = [
     FOUR_FILTERS,
     FROZEN_FILTERS,
     FROZEN_DOUBLED,
-    NO_FILTERS_FOR_FROZEN,
+    WITHOUT_FILTERS,
     AS_MANY_PARAMETERS,
 ]
 # Of the second network, after 20,001 steps.

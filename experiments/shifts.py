@@ -5,8 +5,7 @@ direction and distance; what is there already is left out, and what experiments.
 is not trained again.
 
 Example:
-    python -m experiments.shifts single dense-16 --steps 1000
-    python -m experiments.shifts single single-upper-left single-mean
+    python -m experiments.shifts single dense-64
     python -m experiments.shifts double --seeds 1-3
 """
 

@@ -17,6 +17,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 import experiments.second_layer
 from experiments import compare, comparisons, seeds
@@ -27,7 +28,6 @@ ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 SHIFTED = {
-    "dense-16": comparisons.NO_FILTERS.english,
     "dense-64": "784 → 64 → 10, no convolution, as many parameters",
     "single": "the first network",
     "single-upper-left": comparisons.UPPER_LEFT.english,
@@ -54,6 +54,14 @@ JAPANESE = {
     # column heads
     "change": "変更",
     "what changes": "変えたこと",
+    "filters": "フィルター",
+    "1,001 steps, 10 seeds": "1,001 ステップ、シード 10 個",
+    "10,001 steps, 10 seeds": "10,001 ステップ、シード 10 個",
+    "50,001 steps, 3 seeds": "50,001 ステップ、シード 3 個",
+    "none, but as many parameters (784 → 64 → 10)": "なし、パラメーターの数は同じ(784 → 64 → 10)",
+    "random, as before training": "乱数(学習前のまま)",
+    "random, twice as large": "乱数、2 倍の大きさ",
+    "trained": "学習あり",
     "seeds": "シード数",
     "which seeds": "シード",
     "mean ± standard deviation": "平均 ± 標準偏差",
@@ -73,6 +81,9 @@ JAPANESE = {
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
+    "784 → 64 → 10, no convolution, as many parameters": (
+        "784 → 64 → 10、畳み込みなし、パラメーターの数は同じ"
+    ),
     "training digits misread, of 55,000: median": "トレーニングセット 55,000 個中の間違い(中央値)",
     "test accuracy, mean of the five checkpoints": "テストセットの正答率(5 つの平均)",
     "the nine patches of": "9 個の部分画像",
@@ -199,8 +210,7 @@ def in_one_cell(test):
 def early_and_late(changes, controls=()):
     """Changes of the first network, on one machine, after 1,001 and after 10,001 steps.
 
-    With controls, changes of the same network that take nothing away, also what each differs from
-    them in the end.
+    With controls, changes that take nothing away, also what each differs from them in the end.
     """
     sides = [(name, 10000) for change in changes for name in (change.without, change.with_it)]
     machine = compare.machine_of(sides)
@@ -215,11 +225,9 @@ def early_and_late(changes, controls=()):
         )
         row = [change.english, f"{late.seeds}", in_one_cell(early), in_one_cell(late)]
         for control in controls:
-            if change in controls or change.without != control.without:
-                row.append("")
-            else:
-                sides = (control.with_it, 10000), (change.with_it, 10000)
-                row.append(in_one_cell(compare.compare(*sides, machine)))
+            sides = (control.with_it, 10000), (change.with_it, 10000)
+            is_control = change in controls
+            row.append("" if is_control else in_one_cell(compare.compare(*sides, machine)))
         table.append(row)
     return columns, table
 
@@ -246,6 +254,33 @@ def carried_on(changes, steps=(10000, 20000, 50000)):
         *(f"after {s + 1:,} steps" for s in steps),
     ]
     return columns, table
+
+
+def random_filters():
+    """The accuracy without filters, with random and with trained ones, on one machine.
+
+    And the share of the way from the first to the last: mean ± standard error of the seeds'.
+    """
+    table = {
+        "dense-64": ["none, but as many parameters (784 → 64 → 10)"],
+        "single-frozen-filters": ["random, as before training"],
+        "single-frozen-filters-doubled": ["random, twice as large"],
+        "single": ["trained"],
+    }
+    columns = ["filters"]
+    for step in 1000, 10000, 50000:
+        machine = compare.machine_of([(name, step) for name in table])
+        curves = {name: compare.curve_on(machine, name) for name in table}
+        at = {name: curve[step] for name, curve in compare.in_common(curves).items()}
+        accuracies = {name: np.array(list(of_seeds.values())) for name, of_seeds in at.items()}
+        none, trained = accuracies["dense-64"], accuracies["single"]
+        for name, found in accuracies.items():
+            shares = 100 * (found - none) / (trained - none)
+            share = f"{np.mean(shares):.0f} ± {stats.sem(shares):.0f}%"
+            ends = {"dense-64": "0%", "single": "100%"}
+            table[name].append(f"{np.mean(found):.4f}, {ends.get(name, share)}")
+        columns.append(f"{step + 1:,} steps, {len(none)} seeds")
+    return columns, list(table.values())
 
 
 def after_one_step(changes, step=20000):
@@ -375,8 +410,12 @@ def what_changes():
 
 
 def shuffled():
-    """The second network's accuracy, and its start's with the same changes, but shuffled."""
-    columns = {"test_accuracy": "as trained", "test_accuracy_shuffled": "changes shuffled"}
+    """The accuracy of the second network, of it with shuffled changes, and before training."""
+    columns = {
+        "test_accuracy": "as trained",
+        "test_accuracy_shuffled": "changes shuffled",
+        "test_accuracy_at_start": "before training",
+    }
     table = []
     for column, words in columns.items():
         values = [float(row[column]) for row in rows("shuffled")]
@@ -412,12 +451,13 @@ TABLES = {
     "other-end": lambda: ladder(comparisons.OTHER_END),
     "take-away": lambda: early_and_late(comparisons.FIRST_NETWORK, comparisons.CONTROLS),
     "take-away-both": lambda: early_and_late(comparisons.BOTH_CHANGED),
+    "random-filters": random_filters,
     "carried-on": lambda: carried_on(comparisons.CARRIED_ON),
     "try-this": lambda: early_and_late(comparisons.TRY_THIS),
     "after-1001-steps": lambda: after_one_step(comparisons.THIRTY_SEEDS, 1000),
     "without-dropout": lambda: after_one_step([comparisons.WITHOUT_DROPOUT]),
     "frozen": lambda: after_one_step(comparisons.FROZEN),
-    "shifts": lambda: shifts(["dense-16", "single"], 1000),
+    "shifts": lambda: shifts(["dense-64", "single"], 10000),
     "shifts-10001": lambda: shifts(
         ["single", "single-upper-left", "single-mean", "dense-64"], 10000, paired=True
     ),

@@ -54,5 +54,6 @@ def test_rows_are_those_of_each_seeds_network(run, fast_double, few_digits, tmp_
             found = [float(row[column]) for column in changes.NUMBERS[1:]]
             np.testing.assert_allclose(found, numbers, atol=2e-4, err_msg=f"{what}, seed {seed}")
         (row,) = seeds.rows_with(tmp_path / "shuffled.csv", seed=seed)
-        accuracies = [f"{common.accuracy_on(network, test):.4f}" for network in (after, control)]
-        assert [row["test_accuracy"], row["test_accuracy_shuffled"]] == accuracies
+        networks = {"test_accuracy_at_start": before, "test_accuracy": after}
+        for column, network in {**networks, "test_accuracy_shuffled": control}.items():
+            assert row[column] == f"{common.accuracy_on(network, test):.4f}", column

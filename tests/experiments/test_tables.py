@@ -65,13 +65,14 @@ def test_a_change_is_compared_with_each_control_of_the_same_network(write_accura
         write_accuracies("doubled", step, {1: 0.945, 2: 0.959})
         write_accuracies("changed", step, {1: 0.94, 2: 0.949})
     controls = [Change("single", "halved", "half"), Change("single", "doubled", "twice")]
-    others = [Change("single", "changed", "what"), Change("halved", "changed", "other")]
-    columns, table = tables.early_and_late([*controls, *others], controls)
+    columns, table = tables.early_and_late(
+        [*controls, Change("single", "changed", "what")], controls
+    )
     halved, doubled = (
         tables.in_one_cell(compare.paired_test(control, {1: 0.94, 2: 0.949}))
         for control in ({1: 0.955, 2: 0.96}, {1: 0.945, 2: 0.959})
     )
-    assert [row[4:] for row in table] == [["", ""], ["", ""], [halved, doubled], ["", ""]]
+    assert [row[4:] for row in table] == [["", ""], ["", ""], [halved, doubled]]
     assert all(len(row) == len(columns) for row in table)
 
 
@@ -88,6 +89,26 @@ def test_a_carried_on_change_is_compared_on_the_seeds_that_came_to_the_last_step
     differences = [of_pairs([(0.98, 0.97 + m), (0.982, 0.975 + m)]) for m in (0, 0.001, 0.002)]
     assert [cell.split(", ")[0] for cell in table[1][2:]] == differences
     assert len(columns) == len(table[0]) == len(table[1])
+
+
+def test_random_filters_have_a_share_of_the_way_from_none_to_trained(write_accuracies):
+    """The seeds' shares are 25%, 50% and 0%; at the last step 20%, 100% and 0%."""
+    for step, trained in (1000, (0.95, 0.98)), (10000, (0.95, 0.98)), (50000, (0.96, 0.96)):
+        write_accuracies("dense-64", step, {1: 0.91, 2: 0.94, 3: 0.9})
+        write_accuracies("single-frozen-filters", step, {1: 0.92, 2: 0.96, 3: 0.9})
+        write_accuracies("single-frozen-filters-doubled", step, {1: 0.91, 2: 0.94, 3: 0.9})
+        write_accuracies("single", step, {1: trained[0], 2: trained[1], 3: 0.97})
+    columns, table = tables.random_filters()
+    error = np.std([25, 50, 0], ddof=1) / np.sqrt(3)
+    assert [row[1:3] for row in table] == [
+        ["0.9167, 0%"] * 2,
+        [f"0.9267, 25 ± {error:.0f}%"] * 2,
+        ["0.9167, 0 ± 0%"] * 2,
+        ["0.9667, 100%"] * 2,
+    ]
+    assert table[1][3] == "0.9267, 40 ± 31%"
+    steps = [f"{steps} steps, 3 seeds" for steps in ("1,001", "10,001", "50,001")]
+    assert columns == ["filters", *steps]
 
 
 def test_a_change_of_the_second_network_has_the_seeds_that_are_worse(write_accuracies):
@@ -136,14 +157,14 @@ def test_accuracies_are_those_of_each_machine_at_the_posts_step_and_the_last(wri
 def test_shifts_are_means_of_directions_and_seeds_at_one_step(write):
     rows = [
         [name, seed, step, direction, pixels, 0.9 - 0.1 * pixels + 0.01 * k]
-        for name, step in (("single", 1000), ("single", 10000), ("dense-16", 1000))
+        for name, step in (("single", 1000), ("single", 10000), ("dense-64", 1000))
         for k, (seed, direction) in enumerate([(1, "up"), (1, "left"), (2, "up"), (2, "left")])
         for pixels in range(5)
     ]
-    rows += [["dense-16", 3, 1000, way, n, 0.6] for way in ("up", "left") for n in range(5)]
+    rows += [["dense-64", 3, 1000, way, n, 0.6] for way in ("up", "left") for n in range(5)]
     rows += [["single", 1, 500, "up", pixels, 0.1] for pixels in range(5)]
     write("shifts", shifts.COLUMNS, rows)
-    _, table = tables.shifts(["dense-16", "single"], 1000)
+    _, table = tables.shifts(["dense-64", "single"], 1000)
     means = [0.915 - 0.1 * pixels for pixels in range(5)]
     with_seed_3 = [f"{(2 * mean + 0.6) / 3:.4f}" for mean in means]
     assert [row[1:] for row in table] == [
@@ -173,11 +194,11 @@ def test_shifts_are_compared_seed_by_seed_on_like_machines(write):
 
 def test_dead_filters_are_counted_of_all_filters_of_all_seeds(write):
     rows = [
-        ["single", 1, 1000, 0, 1, 2, 3, 0.9],
-        ["single", 2, 1000, 4, 5, 6, 7, 0.9],
-        ["single-without-abs", 1, 1000, 8, 9, 10, 11, 0.9],
-        ["single", 1, 10000, 12, 13, 14, 15, 0.9],
-        ["single-without-abs", 1, 10000, 16, 16, 15, 16, 0.9],
+        ["single", 1, 1000, 0, 1, 2, 3],
+        ["single", 2, 1000, 4, 5, 6, 7],
+        ["single-without-abs", 1, 1000, 8, 9, 10, 11],
+        ["single", 1, 10000, 12, 13, 14, 15],
+        ["single-without-abs", 1, 10000, 16, 16, 15, 16],
     ]
     write("dead_filters", dead_filters.COLUMNS, rows)
     columns, table = tables.dead_filters()
@@ -248,10 +269,11 @@ def test_shuffled_tells_both_networks_accuracies(write):
     write(
         "shuffled",
         changes.SHUFFLED,
-        [["double", 1, 20000, 0.99, 0.5], ["double", 2, 20000, 0.98, 0.7]],
+        [["double", 1, 20000, 0.1, 0.99, 0.5], ["double", 2, 20000, 0.1, 0.98, 0.7]],
     )
     _, table = tables.shuffled()
-    assert [row[1:] for row in table] == [["2", "0.9850 ± 0.0071"], ["2", "0.6000 ± 0.1414"]]
+    spreads = ["0.9850 ± 0.0071", "0.6000 ± 0.1414", "0.1000 ± 0.0000"]
+    assert [row[1:] for row in table] == [["2", spread] for spread in spreads]
 
 
 def test_second_layer_is_the_mean_of_the_seeds_summaries(write):
@@ -276,7 +298,7 @@ def test_second_layer_is_the_mean_of_the_seeds_summaries(write):
 @pytest.fixture
 def pages(tmp_path, monkeypatch, write):
     """A folder with an English and a Japanese page, each with an old table."""
-    rows = [[n, 1, s, 0, 0, 1, 2, 0.9] for n in dead_filters.EXPERIMENTS for s in (1000, 10000)]
+    rows = [[n, 1, s, 0, 0, 1, 2] for n in dead_filters.EXPERIMENTS for s in (1000, 10000)]
     write("dead_filters", dead_filters.COLUMNS, rows)
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     (tmp_path / "docs").mkdir()
