@@ -203,6 +203,11 @@ LADDER = [
         "2 段目の畳み込みとプーリングを加える",
     ),
 ]
+# The last four, on the way to their last step.
+LAST_RUNGS = [
+    Change(above.experiment, rung.experiment, rung.english)
+    for above, rung in zip(LADDER[4:], LADDER[5:])
+]
 # The same ground in another order: what brings much if it comes first brings less if it comes last.
 OTHER_END = [
     NO_FILTERS,

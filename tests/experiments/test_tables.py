@@ -84,11 +84,10 @@ def test_a_carried_on_change_is_compared_on_the_seeds_that_came_to_the_last_step
     for name in "single", "changed":
         write_accuracies(name, 10000, {3: 0.5})
     columns, table = tables.carried_on([Change("single", "changed", "what", "")])
-    assert table[0] == ["the first network", "2", "0.9810", "0.9820", "0.9830"]
-    assert table[1][:2] == ["what", "2"]
+    assert table[0][:2] == ["what", "2"]
     differences = [of_pairs([(0.98, 0.97 + m), (0.982, 0.975 + m)]) for m in (0, 0.001, 0.002)]
-    assert [cell.split(", ")[0] for cell in table[1][2:]] == differences
-    assert len(columns) == len(table[0]) == len(table[1])
+    assert [cell.split(", ")[0] for cell in table[0][2:]] == differences
+    assert len(columns) == len(table[0])
 
 
 def test_random_filters_have_a_share_of_the_way_from_none_to_trained(write_accuracies):
