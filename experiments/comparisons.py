@@ -147,10 +147,11 @@ FROZEN = [
     ),
     Change(
         "double",
-        "dense-1024",
-        "no convolution (on an EPYC, in float32)",
-        "畳み込みなし(EPYC、float32)",
+        "32-filters-1024",
+        "no second convolution (from here on an EPYC, in float32)",
+        "2 段目の畳み込みなし(ここからは EPYC、float32)",
     ),
+    Change("double", "dense-1024", "no convolution at all", "畳み込みなし"),
     Change(
         "double",
         "dense-4096",
