@@ -147,9 +147,11 @@ def print_left_out(before, after, folder):
     for name, other in (before, after), (after, before):
         partners = read(other, folder)
         for (machine, step), accuracies in sorted(read(name, folder).items()):
-            alone = accuracies.keys() - partners.get((machine, step), {}).keys()
+            alone = sorted(accuracies.keys() - partners.get((machine, step), {}).keys())
             if alone:
-                names = ", ".join(map(str, sorted(alone)))
+                names = ", ".join(map(str, alone))
+                if len(alone) > 2 and alone == list(range(alone[0], alone[-1] + 1)):
+                    names = f"{alone[0]}-{alone[-1]}"
                 what = f"{name}, {step} steps, seeds {names} on {machine}"
                 terminal.print_stderr(f"left out, since {other} does not have them: {what}")
 
