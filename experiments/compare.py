@@ -120,9 +120,8 @@ def tests_of(before, after, folder):
         if sides[0].keys() & sides[1].keys():
             tests[key] = paired_test(*sides)
     if not tests:
-        advice = (
-            "train both on one machine and in one precision, in a --results folder of their own"
-        )
+        advice = "train both with the same seeds and steps, on one machine, in one precision"
+        advice += ", in a --results folder of their own"
         raise terminal.Failure(f"{before} and {after} have nothing in common; {advice}")
     return tests
 
@@ -149,10 +148,10 @@ def print_left_out(before, after, folder):
         for (machine, step), accuracies in sorted(read(name, folder).items()):
             alone = sorted(accuracies.keys() - partners.get((machine, step), {}).keys())
             if alone:
-                names = ", ".join(map(str, alone))
+                numbers = ", ".join(map(str, alone))
                 if len(alone) > 2 and alone == list(range(alone[0], alone[-1] + 1)):
-                    names = f"{alone[0]}-{alone[-1]}"
-                what = f"{name}, {step} steps, seeds {names} on {machine}"
+                    numbers = f"{alone[0]}-{alone[-1]}"
+                what = f"{name}, {step} steps, seeds {numbers} on {machine}"
                 terminal.print_stderr(f"left out, since {other} does not have them: {what}")
 
 
@@ -160,7 +159,8 @@ def lines(curve):
     """Yields the lines to draw of a curve, {step: {seed: accuracy}}, as {step: mean accuracy}.
 
     Where a step has other seeds than the one before, a new line begins at the one before, of the
-    seeds that both have. So no line rises or falls because its seeds are others.
+    seeds that both have, or at the step itself if there are none. So no line rises or falls because
+    its seeds are others.
     """
     steps, line = sorted(curve), []
     for step, following in zip(steps, [*steps[1:], None]):
@@ -177,7 +177,7 @@ def draw_curves(curves, title):
     """Draws mistakes against steps; returns the figure.
 
     `curves` is {label: {step: {seed: accuracy}}}: a line per label through the means, and a dot per
-    seed. A line that has fewer seeds than the one before it is dashed.
+    seed. A label's lines after the first, of other seeds, are dashed.
     """
     figure, axes = plt.subplots(figsize=(9, 5.2), layout="constrained")
     for number, (label, curve) in enumerate(curves.items()):
@@ -207,7 +207,7 @@ def draw_curves(curves, title):
 
 
 def curve_on(machine, experiment, folder=None):
-    """Returns an experiment's curve on a machine, {step: {seed: accuracy}}."""
+    """Returns an experiment's curve on a machine, {step: {seed: accuracy}}; folder as in read."""
     curves = sorted(read(experiment, folder).items())
     return {step: accuracies for (other, step), accuracies in curves if other == machine}
 

@@ -148,8 +148,8 @@ FROZEN = [
     Change(
         "double",
         "32-filters-1024",
-        "no second convolution (from here on an EPYC, in float32)",
-        "2 段目の畳み込みなし(ここからは EPYC、float32)",
+        "no second convolution and pooling (this and the next two: on an EPYC, in float32)",
+        "2 段目の畳み込みとプーリングなし(この行から下は EPYC、float32)",
     ),
     Change("double", "dense-1024", "no convolution at all", "畳み込みなし"),
     Change(

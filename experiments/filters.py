@@ -68,13 +68,12 @@ def print_responses(network, name):
 
 
 def print_directions(trained, initial):
-    """Prints how many filters have a direction without training, and how many keep theirs in it.
+    """Prints how many filters have a direction without training, and how many get another in it.
 
     The controls: random filters as large as the trained ones, because the 0.2 leaves little of
     small ones; and the changes that training made, added in a shuffled order.
     """
     start, end, network = initial.W_conv1.numpy(), trained.W_conv1.numpy(), SingleConv()
-    num_filters = start.shape[-1]
 
     def responses_with(filters):
         network.W_conv1.assign(filters)
@@ -90,14 +89,13 @@ def print_directions(trained, initial):
     random = np.random.default_rng(1)
     shuffled = [with_shuffled_change(start, end, random) for _ in range(100)]
     before = responses(initial)
-    strongest = np.max(list(before.values()), axis=0)
+    at_start, strongest = directions(before), np.max(list(before.values()), axis=0)
     for name, ends in ("as trained", [end]), ("changes shuffled, mean of 100", shuffled):
         after = [responses_with(filters) for filters in ends]
-        other = np.mean([directions(each) != directions(before) for each in after]) * num_filters
-        up = np.mean([np.max(list(each.values()), axis=0) > strongest for each in after])
-        up *= num_filters
+        other = np.mean([np.sum(directions(each) != at_start) for each in after])
+        up = np.mean([np.sum(np.max(list(each.values()), axis=0) > strongest) for each in after])
         counts = f"another direction {other:.1f}, strongest response stronger {up:.1f}"
-        print(f"{name}: {counts} of {num_filters}")
+        print(f"{name}: {counts} of {len(at_start)}")
 
 
 def print_likeness(trained, initial):

@@ -201,7 +201,7 @@ def print_way_back(network, image, label):
     }
     rows = [
         [left, f"{x:.4f}", right, f"{d:.4f}"]
-        for (left, x), (right, d) in zip(forward.items(), backward.items())
+        for (left, x), (right, d) in zip(forward.items(), backward.items(), strict=True)
     ]
     rows.append(["`y_conv = softmax(logits)`", f"{h.y_conv[digit]:.4f}", "", ""])
     columns = ["forward, from top to bottom", "", "back, from bottom to top", ""]

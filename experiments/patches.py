@@ -145,11 +145,12 @@ def main():
         if seed == first:
             figure = draw(untrained[1][:SHOWN], trained[1][:SHOWN], seed, step)
             figures.save([figure], [picture], dpi=150)
-    if args.the_posts and seeds.rows_with(path, network=THE_POSTS):
-        terminal.print_stderr(f"{THE_POSTS}: already in {path}")
-    elif args.the_posts:
-        layers = patches_of_both_layers(the_posts, test.images)
-        seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", "", layers), bfloat16=False)
+    if args.the_posts:
+        if seeds.rows_with(path, network=THE_POSTS):
+            terminal.print_stderr(f"{THE_POSTS}: already in {path}")
+        else:
+            layers = patches_of_both_layers(the_posts, test.images)
+            seeds.append(path, COLUMNS, of_both_layers(THE_POSTS, "", "", layers), bfloat16=False)
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def add_result_options(parser):
     parser.add_argument(
         "--bfloat16",
         action="store_true",
-        help="train as double_conv.py --bfloat16, with a --results folder of its own",
+        help="train as double_conv.py --bfloat16; give it a --results folder of its own",
     )
     add_results(parser)
 

@@ -55,13 +55,6 @@ JAPANESE = {
     "change": "変更",
     "what changes": "変えたこと",
     "filters": "フィルター",
-    "1,001 steps, 10 seeds": "1,001 ステップ、シード 10 個",
-    "10,001 steps, 10 seeds": "10,001 ステップ、シード 10 個",
-    "50,001 steps, 3 seeds": "50,001 ステップ、シード 3 個",
-    "none, but as many parameters (784 → 64 → 10)": "なし、パラメーターの数は同じ(784 → 64 → 10)",
-    "random, as before training": "乱数(学習前のまま)",
-    "random, twice as large": "乱数、2 倍の大きさ",
-    "trained": "学習あり",
     "seeds": "シード数",
     "mean ± standard deviation": "平均 ± 標準偏差",
     "lowest to highest": "最小〜最大",
@@ -80,9 +73,6 @@ JAPANESE = {
     "unchanged": "変更なし",
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
-    "784 → 64 → 10, no convolution, as many parameters": (
-        "784 → 64 → 10、畳み込みなし、パラメーターの数は同じ"
-    ),
     "training digits misread, of 55,000: median": "トレーニングセット 55,000 個中の間違い(中央値)",
     "test accuracy after the last step": "最後のステップの、テストセットの正答率",
     "the nine patches of": "9 個の部分画像",
@@ -110,12 +100,20 @@ JAPANESE = {
     "this repository": "このリポジトリ",
     "command": "コマンド",
     # changes and networks
+    "none, but as many parameters (784 → 64 → 10)": "なし、パラメーターの数は同じ(784 → 64 → 10)",
+    "random, as before training": "乱数(学習前のまま)",
+    "random, twice as large": "乱数、2 倍の大きさ",
+    "trained": "学習あり",
+    "after 1,001 steps": "1,001 ステップ後",
     "one layer, test accuracy": "畳み込み 1 層の正答率",
     "two layers, test accuracy": "畳み込み 2 層の正答率",
     "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイント",
     "with dropout": "ドロップアウトあり",
     "difference": "差",
     "the first network": "1 つ目のネットワーク",
+    "784 → 64 → 10, no convolution, as many parameters": (
+        "784 → 64 → 10、畳み込みなし、パラメーターの数は同じ"
+    ),
     "before training": "学習前",
     "after 10,001 steps": "10,001 ステップ後",
     "after 20,001 steps": "20,001 ステップ後",
@@ -209,7 +207,8 @@ def in_one_cell(test):
 def early_and_late(changes, controls=()):
     """Changes of the first network, on one machine, after 1,001 and after 10,001 steps.
 
-    With controls, changes that take nothing away, also what each differs from them in the end.
+    With controls, changes that take nothing away, also each change's difference to each control
+    in the end.
     """
     sides = [(name, 10000) for change in changes for name in (change.without, change.with_it)]
     machine = compare.machine_of(sides)
@@ -224,9 +223,10 @@ def early_and_late(changes, controls=()):
         )
         row = [change.english, f"{late.seeds}", in_one_cell(early), in_one_cell(late)]
         for control in controls:
-            sides = (control.with_it, 10000), (change.with_it, 10000)
-            is_control = change in controls
-            row.append("" if is_control else in_one_cell(compare.compare(*sides, machine)))
+            pair = (control.with_it, 10000), (change.with_it, 10000)
+            row.append(
+                in_one_cell(compare.compare(*pair, machine)) if change not in controls else ""
+            )
         table.append(row)
     return columns, table
 
@@ -253,26 +253,30 @@ def random_filters():
 
     And the share of the way from the first to the last: mean ± standard error of the seeds'.
     """
-    table = {
-        "dense-64": ["none, but as many parameters (784 → 64 → 10)"],
-        "single-frozen-filters": ["random, as before training"],
-        "single-frozen-filters-doubled": ["random, twice as large"],
-        "single": ["trained"],
+    labels = {
+        "dense-64": "none, but as many parameters (784 → 64 → 10)",
+        "single-frozen-filters": "random, as before training",
+        "single-frozen-filters-doubled": "random, twice as large",
+        "single": "trained",
     }
-    columns = ["filters"]
-    for step in 1000, 10000, 50000:
-        machine = compare.machine_of([(name, step) for name in table])
-        curves = {name: compare.curve_on(machine, name) for name in table}
-        at = {name: curve[step] for name, curve in compare.in_common(curves).items()}
-        accuracies = {name: np.array(list(of_seeds.values())) for name, of_seeds in at.items()}
-        none, trained = accuracies["dense-64"], accuracies["single"]
-        for name, found in accuracies.items():
-            shares = 100 * (found - none) / (trained - none)
-            share = f"{np.mean(shares):.0f} ± {stats.sem(shares):.0f}%"
-            ends = {"dense-64": "0%", "single": "100%"}
-            table[name].append(f"{np.mean(found):.4f}, {ends.get(name, share)}")
-        columns.append(f"{step + 1:,} steps, {len(none)} seeds")
-    return columns, list(table.values())
+    steps = 1000, 10000, 50000
+    machine = compare.machine_of([(name, steps[-1]) for name in labels])
+    curves = compare.in_common({name: compare.curve_on(machine, name) for name in labels})
+
+    def accuracies(name, step):
+        return np.array(list(curves[name][step].values()))
+
+    def cell(name, step):
+        mean = f"{np.mean(accuracies(name, step)):.4f}"
+        if name in ("dense-64", "single"):
+            return f"{mean}, {'0%' if name == 'dense-64' else '100%'}"
+        none, trained = accuracies("dense-64", step), accuracies("single", step)
+        shares = 100 * (accuracies(name, step) - none) / (trained - none)
+        return f"{mean}, {np.mean(shares):.0f} ± {stats.sem(shares):.0f}%"
+
+    table = [[label, *(cell(name, step) for step in steps)] for name, label in labels.items()]
+    table.append(["seeds", *(f"{len(curves['single'][step])}" for step in steps)])
+    return ["filters", *(f"after {step + 1:,} steps" for step in steps)], table
 
 
 def after_one_step(changes, step=20000):
@@ -393,7 +397,7 @@ def what_changes():
 
 
 def shuffled():
-    """The accuracy of the second network, of it with shuffled changes, and before training."""
+    """The second network's accuracy, that of its start with shuffled changes, and the start's."""
     columns = {
         "test_accuracy": "as trained",
         "test_accuracy_shuffled": "changes shuffled",

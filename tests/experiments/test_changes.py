@@ -54,6 +54,5 @@ def test_rows_are_those_of_each_seeds_network(run, fast_double, few_digits, tmp_
             found = [float(row[column]) for column in changes.NUMBERS[1:]]
             np.testing.assert_allclose(found, numbers, atol=2e-4, err_msg=f"{what}, seed {seed}")
         (row,) = seeds.rows_with(tmp_path / "shuffled.csv", seed=seed)
-        networks = {"test_accuracy_at_start": before, "test_accuracy": after}
-        for column, network in {**networks, "test_accuracy_shuffled": control}.items():
+        for column, network in zip(changes.ACCURACIES, (before, after, control), strict=True):
             assert row[column] == f"{common.accuracy_on(network, test):.4f}", column

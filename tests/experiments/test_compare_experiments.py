@@ -38,7 +38,8 @@ def results(write_accuracies, tmp_path):
     write_accuracies("single", 1000, {1: 0.9, 2: 0.91}, cpu="B")
     write_accuracies("small", 1000, {1: 0.92, 2: 0.94}, cpu="B")
     write_accuracies("single", 1000, {5: 0.3}, cpu="B", bfloat16=True)
-    write_accuracies("small", 2000, {seed: 0.97 for seed in (1, 2, 3)})
+    write_accuracies("small", 2000, dict.fromkeys((1, 2, 3), 0.97))
+    write_accuracies("small", 3000, dict.fromkeys((1, 2, 4), 0.97))
     return tmp_path
 
 
@@ -65,6 +66,7 @@ def test_only_rows_of_one_cpu_and_precision_are_paired_and_the_others_are_report
         "left out, since small does not have them: single, 1000 steps, seeds 5 on B, bfloat16",
         "left out, since single does not have them: small, 1000 steps, seeds 7 on A, float32",
         "left out, since single does not have them: small, 2000 steps, seeds 1-3 on A, float32",
+        "left out, since single does not have them: small, 3000 steps, seeds 1, 2, 4 on A, float32",
     ]
 
 
@@ -88,7 +90,7 @@ def test_curves_are_drawn_of_the_seeds_that_both_have_if_asked_for(
     ("names", "message"),
     [
         (("single", "double"), "has no results of double; run python -m experiments.seeds double"),
-        (("dense-16", "single"), "dense-16 and single have nothing in common; train both on"),
+        (("dense-16", "single"), "dense-16 and single have nothing in common; train both with"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(names, message, run, results, write_accuracies):

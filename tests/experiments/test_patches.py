@@ -7,6 +7,7 @@ from double_conv import DoubleConv
 from experiments import patches, seeds
 from support import checkpoints, figures, input_data
 from support.quiet import tf
+from support.terminal import Failure
 from visualize_filters import patches_of_both_layers
 
 
@@ -90,3 +91,10 @@ def test_controls_are_patches_with_ink_in_the_middle_and_those_that_random_weigh
     sums = np.einsum("nijrs,rs->nij", windows, W[:, :, 0, 5]).max((1, 2))
     found = np.einsum("krs,rs->k", patches.of_random_weights(images, 1)[5], W[:, :, 0, 5])
     np.testing.assert_allclose(found, np.sort(sums)[::-1][:9], rtol=1e-4)
+
+
+def test_a_mistyped_checkpoint_is_told_before_the_training(run, tmp_path, monkeypatch):
+    """Promise 4."""
+    monkeypatch.setattr(seeds, "trained", None)
+    with pytest.raises(Failure, match="none: no such checkpoint"):
+        run(patches, "--results", tmp_path, "--the-posts", tmp_path / "none")
