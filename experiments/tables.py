@@ -238,8 +238,8 @@ def carried_on(changes, steps=(10000, 20000, 50000)):
     machine = compare.machine_of(sides)
 
     def at(name, step):
-        curve = compare.read(name)
-        return {seed: curve[machine, step][seed] for seed in curve[machine, last]}
+        curve = compare.curve_on(machine, name)
+        return {seed: curve[step][seed] for seed in curve[last]}
 
     table = []
     for change in changes:
