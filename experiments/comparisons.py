@@ -22,7 +22,10 @@ DOUBLED = Change(
 WITHOUT_ABS = Change("single", "single-without-abs", "without `abs`", "`abs` を外す")
 FOUR_FILTERS = Change("single", "single-4-filters", "4 filters", "フィルターを 4 枚にする")
 FROZEN_FILTERS = Change(
-    "single", "single-frozen-filters", "filters frozen", "フィルターを初期値に固定する"
+    "single",
+    "single-frozen-filters",
+    "filters frozen at their random start",
+    "フィルターを初期値に固定する",
 )
 FROZEN_DOUBLED = Change(
     "single",
@@ -117,6 +120,11 @@ BOTH_CHANGED = [
         "dense-64",
         "64 features in place of 16, both without filters",
     ),
+    Change(
+        "single",
+        "single-wide",
+        "1,024 features in place of 16",
+    ),
 ]
 CARRIED_ON = [
     FOUR_FILTERS,
@@ -137,26 +145,25 @@ FROZEN = [
         "double-frozen-both",
         "double-frozen-second",
         "the first one trained, the second still frozen",
-        "両方の固定から、1 段目の固定をやめる",
+        "両方を固定した状態から、1 段目だけ学習",
     ),
     Change(
         "double-frozen-both",
         "double-frozen-first",
         "the second one trained, the first still frozen",
-        "両方の固定から、2 段目の固定をやめる",
+        "両方を固定した状態から、2 段目だけ学習",
     ),
     Change(
-        "double",
         "32-filters-1024",
-        "no second convolution and pooling (this and the next two: on an EPYC, in float32)",
-        "2 段目の畳み込みとプーリングなし(この行から下は EPYC、float32)",
+        "double-frozen-second",
+        "a random second one in place of none",
+        "2 段目なしから、乱数のままの 2 段目へ",
     ),
-    Change("double", "dense-1024", "no convolution at all", "畳み込みなし"),
     Change(
-        "double",
         "dense-4096",
-        "the same with 4,096 features, as many parameters",
-        "同じく、特徴変数を 4,096 個にする(パラメーターの数は同じ)",
+        "double-frozen-both",
+        "two random ones in place of none",
+        "畳み込みなしから、乱数のままの 2 段へ",
     ),
 ]
 TRY_THIS = [WITHOUT_ABS, FOUR_FILTERS, FROZEN_FILTERS]  # README's "Try this"
@@ -172,7 +179,12 @@ class Rung(NamedTuple):
     japanese: str
 
 
-NO_FILTERS = Rung("dense-16", 1000, "784 → 16 → 10, no convolution", "784 → 16 → 10、畳み込みなし")
+NO_FILTERS = Rung(
+    "dense-16",
+    1000,
+    "784 → 16 → 10, no convolution, 1,001 steps",
+    "784 → 16 → 10、畳み込みなし、1,001 ステップ",
+)
 LADDER = [
     NO_FILTERS,
     Rung(

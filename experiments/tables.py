@@ -26,6 +26,7 @@ from support import terminal
 
 ROOT = Path(__file__).parents[1]
 TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+ON_THE_WAY = 1000, 2000, 5000, 10000, 20000  # last steps of the second network's curves
 
 SHIFTED = {
     "dense-64": "784 → 64 → 10, no convolution, as many parameters",
@@ -280,10 +281,12 @@ def random_filters():
 
 
 def after_one_step(changes, step=20000):
-    """The paired tests of some changes after a step, each where it has the most seeds."""
+    """The paired tests of some changes after a step, on one machine."""
+    sides = [(name, step) for change in changes for name in (change.without, change.with_it)]
+    machine = compare.machine_of(sides)
     table = []
     for change in changes:
-        test = compare.compare((change.without, step), (change.with_it, step))
+        test = compare.compare((change.without, step), (change.with_it, step), machine)
         means = f"{test.before:.4f}", f"{test.after:.4f}"
         cells = [f"{test.seeds}", *means, *difference(test), f"{test.worse}"]
         table.append([change.english, *cells])
@@ -440,11 +443,12 @@ TABLES = {
     "take-away-both": lambda: early_and_late(comparisons.BOTH_CHANGED),
     "random-filters": random_filters,
     "carried-on": lambda: carried_on(comparisons.CARRIED_ON),
-    "rungs": lambda: carried_on(comparisons.LAST_RUNGS, (1000, 2000, 5000, 10000, 20000)),
+    "rungs": lambda: carried_on(comparisons.LAST_RUNGS, ON_THE_WAY),
     "try-this": lambda: early_and_late(comparisons.TRY_THIS),
     "after-1001-steps": lambda: after_one_step(comparisons.THIRTY_SEEDS, 1000),
     "without-dropout": lambda: after_one_step([comparisons.WITHOUT_DROPOUT]),
     "frozen": lambda: after_one_step(comparisons.FROZEN),
+    "frozen-on-the-way": lambda: carried_on(comparisons.FROZEN, ON_THE_WAY),
     "shifts": lambda: shifts(["dense-64", "single"], 10000),
     "shifts-10001": lambda: shifts(
         ["single", "single-upper-left", "single-mean", "dense-64"], 10000, paired=True
