@@ -205,14 +205,19 @@ def in_one_cell(test):
     return ", ".join(filter(None, difference(test)))
 
 
+def machine_of_changes(changes, step):
+    """Returns the machine on which all networks of some changes have most seeds in common."""
+    sides = [(name, step) for change in changes for name in (change.without, change.with_it)]
+    return compare.machine_of(sides)
+
+
 def early_and_late(changes, controls=()):
     """Changes of the first network, on one machine, after 1,001 and after 10,001 steps.
 
     With controls, changes that take nothing away, also each change's difference to each control
     in the end.
     """
-    sides = [(name, 10000) for change in changes for name in (change.without, change.with_it)]
-    machine = compare.machine_of(sides)
+    machine = machine_of_changes(changes, 10000)
     columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error, by luck"]
     columns += ["the same after 10,001 steps"]
     columns += [f"beside {control.english}" for control in controls]
@@ -235,8 +240,7 @@ def early_and_late(changes, controls=()):
 def carried_on(changes, steps=(10000, 20000, 50000)):
     """Changes' differences after more and more steps, on the seeds that came to the last one."""
     last = steps[-1]
-    sides = [(name, last) for change in changes for name in (change.without, change.with_it)]
-    machine = compare.machine_of(sides)
+    machine = machine_of_changes(changes, last)
 
     def at(name, step):
         curve = compare.curve_on(machine, name)
@@ -282,8 +286,7 @@ def random_filters():
 
 def after_one_step(changes, step=20000):
     """The paired tests of some changes after a step, on one machine."""
-    sides = [(name, step) for change in changes for name in (change.without, change.with_it)]
-    machine = compare.machine_of(sides)
+    machine = machine_of_changes(changes, step)
     table = []
     for change in changes:
         test = compare.compare((change.without, step), (change.with_it, step), machine)
