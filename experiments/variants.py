@@ -311,6 +311,24 @@ class FrozenBoth(Frozen, DoubleConv):
     frozen = ("W_conv1", "b_conv1", "W_conv2", "b_conv2")
 
 
+class DoubleDoubled(DoubleConv):
+    """The second network, its pixels doubled: a control, in which nothing is seen or lost.
+
+    Without a threshold, that doubles h_conv1, too, and what follows, as long as the biases are 0.
+    """
+
+    factor = 2
+
+    def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
+        return super().__call__(self.factor * x, keep_prob, dropout_seed)
+
+
+class DoubleHalved(DoubleDoubled):
+    """The second network, its pixels halved: the control in the other direction."""
+
+    factor = 0.5
+
+
 # -------------------------------------------------------------------------------- the experiments
 
 
@@ -366,4 +384,6 @@ EXPERIMENTS = {
     "double-frozen-first": like_double(FrozenFirst),
     "double-frozen-second": like_double(FrozenSecond),
     "double-frozen-both": like_double(FrozenBoth),
+    "double-doubled": like_double(DoubleDoubled),
+    "double-halved": like_double(DoubleHalved),
 }

@@ -111,16 +111,18 @@ def test_relu_alone_drops_what_is_negative_and_nothing_else(digits):
 
 
 @pytest.mark.parametrize(
-    ("control", "single", "factor"),
+    ("control", "unchanged", "factor"),
     [
         (variants.SingleDoubled, variants.OwnFirstLayer, 2),
         (variants.SingleHalved, variants.OwnFirstLayer, 0.5),
         (variants.WithoutAbsDoubled, variants.WithoutAbs, 2),
         (variants.MeanDoubled, variants.Mean, 2),
+        (variants.DoubleDoubled, DoubleConv, 2),
+        (variants.DoubleHalved, DoubleConv, 0.5),
     ],
 )
-def test_a_control_only_changes_the_scale(control, single, factor, digits):
-    after, before = control(1)(digits[0]), single(1)(digits[0])
+def test_a_control_only_changes_the_scale(control, unchanged, factor, digits):
+    after, before = control(1)(digits[0]), unchanged(1)(digits[0])
     np.testing.assert_array_equal(after.h_conv1, factor * before.h_conv1)
     np.testing.assert_allclose(after.h_pool1, factor * before.h_pool1, rtol=1e-6)
 
