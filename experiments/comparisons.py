@@ -134,9 +134,6 @@ CARRIED_ON = [
     AS_MANY_PARAMETERS,
 ]
 # Of the second network, after 20,001 steps.
-WITHOUT_DROPOUT = Change(
-    "double", "double-without-dropout", "without dropout", "ドロップアウトなし"
-)
 FROZEN = [
     Change("double", "double-frozen-first", "first convolution frozen", "1 段目の畳み込みを固定"),
     Change("double", "double-frozen-second", "second convolution frozen", "2 段目の畳み込みを固定"),
@@ -165,6 +162,18 @@ FROZEN = [
         "two random ones in place of none",
         "畳み込みなしから、乱数のままの 2 段へ",
     ),
+]
+PIXELS_HALVED = Change("double", "double-halved", "pixels halved, the control")
+PIXELS_DOUBLED = Change("double", "double-doubled", "pixels doubled, the control")
+SECOND_CONTROLS = [PIXELS_HALVED, PIXELS_DOUBLED]
+# In results.md, which is not in Japanese.
+SECOND_NETWORK = [
+    *SECOND_CONTROLS,
+    Change("double", "double-without-dropout", "without dropout"),
+    *FROZEN[:3],
+    Change("double", "32-filters-1024", "no second convolution"),
+    Change("double", "abs-filters-1024", "16 filters with `abs` and 0.2 in place of both"),
+    Change("double", "dense-4096", "no convolution, but as many parameters: 784 → 4,096 → 10"),
 ]
 TRY_THIS = [WITHOUT_ABS, FOUR_FILTERS, FROZEN_FILTERS]  # README's "Try this"
 THIRTY_SEEDS = [WITHOUT_ABS, WITHOUT_THRESHOLD, FOUR_FILTERS, FROZEN_FILTERS]  # 1,001 steps only

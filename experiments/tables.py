@@ -75,7 +75,7 @@ JAPANESE = {
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
     "training digits misread, of 55,000: median": "トレーニングセット 55,000 個中の間違い(中央値)",
-    "test accuracy after the last step": "最後のステップの、テストセットの正答率",
+    "test accuracy, mean of the same checkpoints": "同じチェックポイントの、テストセットの正答率の平均",
     "the nine patches of": "9 個の部分画像",
     "lowest–highest of the 64": "2 段目の最小〜最大",
     "above all of the first row": "1 行目の最大を超えるもの",
@@ -110,6 +110,7 @@ JAPANESE = {
     "two layers, test accuracy": "畳み込み 2 層の正答率",
     "the post's program's checkpoint, restored here": "記事のプログラムのチェックポイント",
     "with dropout": "ドロップアウトあり",
+    "without dropout": "ドロップアウトなし",
     "difference": "差",
     "the first network": "1 つ目のネットワーク",
     "784 → 64 → 10, no convolution, as many parameters": (
@@ -211,25 +212,27 @@ def machine_of_changes(changes, step):
     return compare.machine_of(sides)
 
 
-def early_and_late(changes, controls=()):
-    """Changes of the first network, on one machine, after 1,001 and after 10,001 steps.
+def early_and_late(changes, controls=(), steps=(1000, 10000)):
+    """Changes of a network, on one machine, after two numbers of steps.
 
     With controls, changes that take nothing away, also each change's difference to each control
     in the end.
     """
-    machine = machine_of_changes(changes, 10000)
-    columns = ["change", "seeds", "1,001 steps: mean difference ± its standard error, by luck"]
-    columns += ["the same after 10,001 steps"]
+    first, last = steps
+    machine = machine_of_changes(changes, last)
+    columns = ["change", "seeds"]
+    columns += [f"{first + 1:,} steps: mean difference ± its standard error, by luck"]
+    columns += [f"the same after {last + 1:,} steps"]
     columns += [f"beside {control.english}" for control in controls]
     table = []
     for change in changes:
         early, late = (
             compare.compare((change.without, step), (change.with_it, step), machine)
-            for step in (1000, 10000)
+            for step in steps
         )
         row = [change.english, f"{late.seeds}", in_one_cell(early), in_one_cell(late)]
         for control in controls:
-            pair = (control.with_it, 10000), (change.with_it, 10000)
+            pair = (control.with_it, last), (change.with_it, last)
             row.append(
                 in_one_cell(compare.compare(*pair, machine)) if change not in controls else ""
             )
@@ -339,24 +342,26 @@ def dead_filters():
 
 
 def dropout():
-    """Training digits that the last five checkpoints misread, and the accuracy after the last step.
+    """Training digits that the last five checkpoints misread, and the same ones' test accuracy.
 
-    A count is the median, because a few are many times larger.
+    A count is the median, because a few are many times larger; an accuracy is a seed's mean.
     """
     labels = {"double": "with dropout", "double-without-dropout": "without dropout"}
-    table, last = [], {}  # last: {experiment: {seed: test accuracy}}
+    table, means = [], {}  # means: {experiment: {seed: test accuracy}}
     for name, label in labels.items():
         mine = rows("training_accuracy", experiment=name)
         wrong = [round(55000 * (1 - float(row["training_accuracy"]))) for row in mine]
-        at_last = rows("training_accuracy", experiment=name, step=20000)
-        last[name] = {int(row["seed"]): float(row["test_accuracy"]) for row in at_last}
-        accuracy = f"{np.mean(list(last[name].values())):.4f}"
+        of_seeds = {int(row["seed"]): [] for row in mine}
+        for row in mine:
+            of_seeds[int(row["seed"])].append(float(row["test_accuracy"]))
+        means[name] = {seed: np.mean(accuracies) for seed, accuracies in of_seeds.items()}
+        accuracy = f"{np.mean(list(means[name].values())):.4f}"
         cells = [f"{np.median(wrong):g}", f"{min(wrong)}–{max(wrong)}", accuracy, ""]
-        table.append([label, f"{len(last[name])}", *cells])
-    test = compare.paired_test(last["double-without-dropout"], last["double"])
+        table.append([label, f"{len(means[name])}", *cells])
+    test = compare.paired_test(means["double-without-dropout"], means["double"])
     table.append(["difference", f"{test.seeds}", "", "", *difference(test)])
     columns = ["", "seeds", "training digits misread, of 55,000: median", "lowest to highest"]
-    return [*columns, "test accuracy after the last step", "by luck"], table
+    return [*columns, "test accuracy, mean of the same checkpoints", "by luck"], table
 
 
 def patches():
@@ -449,7 +454,9 @@ TABLES = {
     "rungs": lambda: carried_on(comparisons.LAST_RUNGS, ON_THE_WAY),
     "try-this": lambda: early_and_late(comparisons.TRY_THIS),
     "after-1001-steps": lambda: after_one_step(comparisons.THIRTY_SEEDS, 1000),
-    "without-dropout": lambda: after_one_step([comparisons.WITHOUT_DROPOUT]),
+    "second-network": lambda: early_and_late(
+        comparisons.SECOND_NETWORK, comparisons.SECOND_CONTROLS, steps=(1000, 20000)
+    ),
     "frozen": lambda: after_one_step(comparisons.FROZEN),
     "frozen-on-the-way": lambda: carried_on(comparisons.FROZEN, ON_THE_WAY),
     "shifts": lambda: shifts(["dense-64", "single"], 10000),
@@ -466,7 +473,7 @@ TABLES = {
 def japanese_labels():
     """Returns {English: Japanese} of all labels."""
     labels = dict(JAPANESE)
-    for change in [*comparisons.FIRST_NETWORK, comparisons.WITHOUT_DROPOUT, *comparisons.FROZEN]:
+    for change in [*comparisons.FIRST_NETWORK, *comparisons.FROZEN]:
         labels[change.english] = change.japanese
     for rung in [*comparisons.LADDER, *comparisons.OTHER_END]:
         labels[rung.english] = rung.japanese
