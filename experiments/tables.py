@@ -75,7 +75,9 @@ JAPANESE = {
     "changed": "変更あり",
     "pixels moved": "動かしたピクセル数",
     "training digits misread, of 55,000: median": "トレーニングセット 55,000 個中の間違い(中央値)",
-    "test accuracy, mean of the same checkpoints": "同じチェックポイントの、テストセットの正答率の平均",
+    "test accuracy, mean of the same checkpoints": (
+        "同じチェックポイントの、テストセットの正答率の平均"
+    ),
     "the nine patches of": "9 個の部分画像",
     "lowest–highest of the 64": "2 段目の最小〜最大",
     "above all of the first row": "1 行目の最大を超えるもの",
