@@ -457,7 +457,7 @@ TABLES = {
     "try-this": lambda: early_and_late(comparisons.TRY_THIS),
     "after-1001-steps": lambda: after_one_step(comparisons.THIRTY_SEEDS, 1000),
     "second-network": lambda: early_and_late(
-        comparisons.SECOND_NETWORK, comparisons.SECOND_CONTROLS, steps=(1000, 20000)
+        comparisons.SECOND_NETWORK, [comparisons.PIXELS_DOUBLED], steps=(1000, 20000)
     ),
     "frozen": lambda: after_one_step(comparisons.FROZEN),
     "frozen-on-the-way": lambda: carried_on(comparisons.FROZEN, ON_THE_WAY),

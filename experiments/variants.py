@@ -317,16 +317,8 @@ class DoubleDoubled(DoubleConv):
     Without a threshold, that doubles h_conv1, too, and what follows, as long as the biases are 0.
     """
 
-    factor = 2
-
     def __call__(self, x, keep_prob=1.0, dropout_seed=(0, 0)):
-        return super().__call__(self.factor * x, keep_prob, dropout_seed)
-
-
-class DoubleHalved(DoubleDoubled):
-    """The second network, its pixels halved: the control in the other direction."""
-
-    factor = 0.5
+        return super().__call__(2 * x, keep_prob, dropout_seed)
 
 
 # -------------------------------------------------------------------------------- the experiments
@@ -385,5 +377,4 @@ EXPERIMENTS = {
     "double-frozen-second": like_double(FrozenSecond),
     "double-frozen-both": like_double(FrozenBoth),
     "double-doubled": like_double(DoubleDoubled),
-    "double-halved": like_double(DoubleHalved),
 }

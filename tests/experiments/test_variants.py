@@ -118,7 +118,6 @@ def test_relu_alone_drops_what_is_negative_and_nothing_else(digits):
         (variants.WithoutAbsDoubled, variants.WithoutAbs, 2),
         (variants.MeanDoubled, variants.Mean, 2),
         (variants.DoubleDoubled, DoubleConv, 2),
-        (variants.DoubleHalved, DoubleConv, 0.5),
     ],
 )
 def test_a_control_only_changes_the_scale(control, unchanged, factor, digits):
