@@ -344,7 +344,7 @@ def dead_filters():
 
 
 def dropout():
-    """Training digits that the last five checkpoints misread, and the same ones' test accuracy.
+    """Training digits that the last five checkpoints misread, and those checkpoints' test accuracy.
 
     A count is the median, because a few are many times larger; an accuracy is a seed's mean.
     """

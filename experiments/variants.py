@@ -312,7 +312,7 @@ class FrozenBoth(Frozen, DoubleConv):
 
 
 class DoubleDoubled(DoubleConv):
-    """The second network, its pixels doubled: a control, in which nothing is seen or lost.
+    """The second network, its pixels doubled: a control, in which nothing is lost.
 
     Without a threshold, that doubles h_conv1, too, and what follows, as long as the biases are 0.
     """
