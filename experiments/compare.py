@@ -97,9 +97,8 @@ def machine_of(sides):
     return best
 
 
-def compare(before, after, machine=None):
-    """Returns the Paired test of two (experiment, step), on one machine: by default machine_of."""
-    machine = machine or machine_of([before, after])
+def compare(before, after, machine):
+    """Returns the Paired test of two (experiment, step), on one machine."""
     sides = (read(name)[machine, step] for name, step in (before, after))
     return paired_test(*sides)
 

@@ -83,8 +83,8 @@ FIRST_NETWORK = [
     WITHOUT_FILTERS,
     AS_MANY_PARAMETERS,
 ]
-# Both sides have or lack something else, too. In results.md, which is not in Japanese.
-BOTH_CHANGED = [
+# In most, both sides share another change. In results.md, which is not in Japanese.
+MORE_CHANGES = [
     Change(
         "single-doubled",
         "single-without-abs-doubled",
@@ -133,11 +133,15 @@ CARRIED_ON = [
     WITHOUT_FILTERS,
     AS_MANY_PARAMETERS,
 ]
-# Of the second network, after 20,001 steps.
-FROZEN = [
+# Of the second network, which is compared after up to 20,001 steps.
+FROZEN_PARTS = [
     Change("double", "double-frozen-first", "first convolution frozen", "1 段目の畳み込みを固定"),
     Change("double", "double-frozen-second", "second convolution frozen", "2 段目の畳み込みを固定"),
     Change("double", "double-frozen-both", "both convolutions frozen", "両方の畳み込みを固定"),
+]
+# The same, and more comparisons of these networks.
+FROZEN = [
+    *FROZEN_PARTS,
     Change(
         "double-frozen-both",
         "double-frozen-second",
@@ -168,7 +172,7 @@ PIXELS_DOUBLED = Change("double", "double-doubled", "pixels doubled, the control
 SECOND_NETWORK = [
     PIXELS_DOUBLED,
     Change("double", "double-without-dropout", "without dropout"),
-    *FROZEN[:3],
+    *FROZEN_PARTS,
     Change("double", "32-filters-1024", "no second convolution"),
     Change("double", "abs-filters-1024", "16 filters with `abs` and 0.2 in place of both"),
     Change("double", "dense-4096", "no convolution, but as many parameters: 784 → 4,096 → 10"),

@@ -302,10 +302,10 @@ def after_one_step(changes, step=20000):
     return [*columns, "by luck", "seeds worse"], table
 
 
-def means_of_seeds(name, step, pixels):
-    """Returns {(cpu, precision, seed): test accuracy on moved digits}, means of all directions."""
+def means_of_seeds(measured):
+    """Returns {(cpu, precision, seed): test accuracy}, the means of each seed's rows."""
     found = {}
-    for row in rows("shifts", experiment=name, step=step, pixels=pixels):
+    for row in measured:
         key = row["cpu"], row["precision"], row["seed"]
         found.setdefault(key, []).append(float(row["test_accuracy"]))
     return {key: np.mean(accuracies) for key, accuracies in found.items()}
@@ -318,7 +318,8 @@ def shifts(names, step, paired=False):
     """
     table, moved = [], {}  # moved: {name: [means_of_seeds, of 0 pixels and more]}
     for name in names:
-        moved[name] = [means_of_seeds(name, step, pixels) for pixels in range(5)]
+        of_pixels = (rows("shifts", experiment=name, step=step, pixels=n) for n in range(5))
+        moved[name] = list(map(means_of_seeds, of_pixels))
         cells = (f"{np.mean(list(of_seeds.values())):.4f}" for of_seeds in moved[name])
         table.append([SHIFTED[name], f"{len(moved[name][0])}", *cells])
         if paired and name != names[0]:
@@ -349,14 +350,11 @@ def dropout():
     A count is the median, because a few are many times larger; an accuracy is a seed's mean.
     """
     labels = {"double": "with dropout", "double-without-dropout": "without dropout"}
-    table, means = [], {}  # means: {experiment: {seed: test accuracy}}
+    table, means = [], {}  # means: {experiment: means_of_seeds}
     for name, label in labels.items():
         mine = rows("training_accuracy", experiment=name)
         wrong = [round(55000 * (1 - float(row["training_accuracy"]))) for row in mine]
-        of_seeds = {int(row["seed"]): [] for row in mine}
-        for row in mine:
-            of_seeds[int(row["seed"])].append(float(row["test_accuracy"]))
-        means[name] = {seed: np.mean(accuracies) for seed, accuracies in of_seeds.items()}
+        means[name] = means_of_seeds(mine)
         accuracy = f"{np.mean(list(means[name].values())):.4f}"
         cells = [f"{np.median(wrong):g}", f"{min(wrong)}–{max(wrong)}", accuracy, ""]
         table.append([label, f"{len(means[name])}", *cells])
@@ -450,7 +448,7 @@ TABLES = {
     "ladder": lambda: ladder(comparisons.LADDER),
     "other-end": lambda: ladder(comparisons.OTHER_END),
     "take-away": lambda: early_and_late(comparisons.FIRST_NETWORK, comparisons.CONTROLS),
-    "take-away-both": lambda: early_and_late(comparisons.BOTH_CHANGED),
+    "take-away-both": lambda: early_and_late(comparisons.MORE_CHANGES),
     "random-filters": random_filters,
     "carried-on": lambda: carried_on(comparisons.CARRIED_ON),
     "rungs": lambda: carried_on(comparisons.LAST_RUNGS, ON_THE_WAY),
